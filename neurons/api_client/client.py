@@ -14,7 +14,7 @@ from bittensor import http_auth
 from pydantic import BaseModel, ValidationError
 
 from scoring.errors import Code, PlatformError
-from scoring.types import Block, EvaluationId, Hotkey, RoundNumber, SubmissionId
+from scoring.types import Block, EvaluationId, Hotkey, RoundNumber, SubmissionId, Uid
 from voice_api.db.registry import RegistrySnapshot
 from voice_api.db.submissions import NewSubmission
 from voice_api.schemas import (
@@ -39,8 +39,10 @@ from voice_api.schemas import (
     SubmissionsOut,
     ValidationOut,
 )
+from voice_api.schemas.duels import DuelDetail, DuelOut, DuelPage
 from voice_api.schemas.errors import CodeRow, CodeTable
 from voice_api.schemas.evaluations import EvaluationOut, EvaluationPage
+from voice_api.schemas.leaderboard import UidExplanationOut
 from voice_api.schemas.ledger import LedgerEntryOut, LedgerPage
 from voice_api.schemas.operations import ORDERS, Order, Ordered, StuckOut, StuckPage, Verb, WorkerOut, WorkersOut
 from voice_api.schemas.readiness import Readiness
@@ -137,9 +139,21 @@ class VoiceApi:
         """Running and waiting evaluations, in the order in which they are served."""
         return await self._all("/v1/queue", QueuePage)
 
-    async def leaderboard(self, limit: int = 100) -> list[LeaderboardRowOut]:
-        """The public table."""
-        return list((await self._read("/v1/leaderboard", LeaderboardOut, limit=limit)).rows)
+    async def leaderboard(self, limit: int = 100, track: str | None = None, search: str | None = None) -> list[LeaderboardRowOut]:
+        """The first rows of the public table, of a track and with a text in hotkey, repository or uid if asked."""
+        return list((await self._read("/v1/leaderboard", LeaderboardOut, limit=limit, track=track, search=search)).rows)
+
+    async def explain(self, uid: Uid) -> UidExplanationOut:
+        """Why a uid gets what it gets."""
+        return await self._read(f"/v1/explain/{uid}", UidExplanationOut)
+
+    async def duels(self, track: str | None = None, hotkey: Hotkey | None = None) -> list[DuelOut]:
+        """Every duel, of a track and of a hotkey on either side if asked, the one that opened last first."""
+        return await self._all("/v1/duels", DuelPage, track=track, hotkey=hotkey)
+
+    async def duel(self, track: str, opened: RoundNumber) -> DuelDetail:
+        """A duel by its track and the round at whose end it opened: its curve, and the groups that decided."""
+        return await self._read(f"/v1/duels/{track}/{opened}", DuelDetail)
 
     async def validate(self, upload: bytes, text: str, description: str, key: str | None = None) -> ValidationOut:
         """Ask for a sound file to be judged as the answer to one prompt; sent again under the same `key` it is not judged twice."""
@@ -240,7 +254,7 @@ class VoiceApi:
     async def _all(self, path: str, page: type[Page[Item]], *, signed: bool = False, **query: str | int | None) -> list[Item]:
         """Read all pages of a list, in as few requests as it takes."""
         found: list[Item] = []
-        after: int | None = None
+        after: int | str | None = None
         while True:
             answer = await self._read(path, page, signed=signed, after=after, limit=MOST_ROWS, **query)
             found.extend(answer.items)

@@ -8,7 +8,7 @@ from neurons.chain.adapter import Chain
 from neurons.chain.types import Metagraph
 from neurons.localnet.network import Miner
 from scoring.errors import Code
-from scoring.types import MICRO, Block, Hotkey, Uid
+from scoring.types import MICRO, Block, Hotkey, Micro, Uid
 from voice_api.schemas import LeaderboardRowOut, QueueRowOut
 
 _NEAR_ZERO = 0.1
@@ -30,11 +30,11 @@ class MinerView:
     copy_of: int | None
     submission: int | None
     score: float | None
-    """In [0, 1]; None before the first verdict."""
+    """In [0, 1]: the ledger's over all rounds, before it ranks the submission its last verdict's; None before the first verdict."""
     stderr: float | None
     """In [0, 1]; None before the first verdict."""
     track: str | None
-    """Of its last verdict; None before the family was known."""
+    """None before the family was known."""
     king: bool
     weight: float
     """The validator's weight: a share in [0, 1]."""
@@ -78,7 +78,7 @@ async def observe(api: VoiceApi, chain: Chain, validator: Hotkey, miners: tuple[
     """The network now: chain values are those of the newest finalized block."""
     metagraph = await chain.metagraph()
     matrix = await chain.weights(metagraph.block)
-    standings = {row.submission.hotkey: row for row in await api.leaderboard()}
+    standings = {row.hotkey: row for row in await api.leaderboard()}
     queue = {row.hotkey: row for row in await api.queue()}
     neuron = metagraph.neuron(validator)
     vector: Mapping[Uid, float] = {} if neuron is None else matrix.get(neuron.uid, {})
@@ -119,13 +119,18 @@ def _miner(
         reason=None if held is None else held.reason,
         copy_of=None if held is None else held.copy_of,
         submission=None if held is None else held.id,
-        score=None if held is None or held.score is None else held.score / MICRO,
-        stderr=None if held is None or held.stderr is None else held.stderr / MICRO,
-        track=None if held is None else held.track,
+        score=None if standing is None else _first(standing.score, standing.last_score),
+        stderr=None if standing is None or held is None else _first(standing.stderr, held.stderr),
+        track=None if standing is None else standing.track,
         king=standing is not None and standing.king,
         weight=vector.get(uid, 0.0),
         incentive=neuron.incentive if neuron is not None else 0.0,
     )
+
+
+def _first(*values: Micro | None) -> float | None:
+    """The first value that is there, in [0, 1]."""
+    return next((value / MICRO for value in values if value is not None), None)
 
 
 @dataclass(frozen=True, slots=True)

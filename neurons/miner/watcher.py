@@ -35,7 +35,7 @@ class Rank:
     place: int | None
     king: bool
     leads: int | None
-    """Its score less the king's, in 1e-6."""
+    """Its score over all rounds less the king's, in 1e-6."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +65,11 @@ def submission_view(
     """Put several answers of the API together; rounds are the newest first."""
     waits = (row for row in queue if row.submission_id == item.id and row.state is EvaluationState.QUEUED)
     turn = next((QueuePlace(row.position, row.eta_p50_seconds, row.eta_p90_seconds) for row in waits), None)
-    row = next((row for row in table if row.submission.id == item.id), None)
-    king = next((row.submission.score for row in table if row.king and row.submission.track == item.track), None)
-    lead = None if item.score is None or king is None else item.score - king
-    rank = None if row is None or row.rank is None else Rank(item.track, row.rank, row.king, lead)
+    name = entrant(item.hotkey, item.commit_block)
+    row = next((row for row in table if row.entrant == name), None)
+    king = next((other.score for other in table if row is not None and other.king and other.track == row.track), None)
+    lead = None if row is None or row.score is None or king is None else row.score - king
+    rank = None if row is None or row.rank is None else Rank(row.track, row.rank, row.king, lead)
     return SubmissionView(
         block=item.commit_block,
         state=item.state,
@@ -140,7 +141,7 @@ def _of_rank(old: SubmissionView | None, now: SubmissionView) -> Iterator[Messag
             True,
         )
         return
-    behind = "" if now.rank.leads is None else f", {now.rank.leads / MICRO:+.4f} against the king's last score"
+    behind = "" if now.rank.leads is None else f", {now.rank.leads / MICRO:+.4f} against the king's score over all its rounds"
     where = f"in the track {now.rank.track}{behind}"
     text = f"It ranks {now.rank.place} {where}. One score crowns nobody: a duel on the same prompts, round after round, does."
     yield Message(MessageKind.SUBMISSION, text, facts)

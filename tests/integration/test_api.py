@@ -16,6 +16,7 @@ from scoring.errors import Code
 from scoring.report import Gate
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId, Uid, entrant
 from tests.builders.ledger import a_ledger_entry
+from tests.builders.ranking import a_record, a_state
 from voice_api.db.database import Pool
 from voice_api.db.evaluations import Verdict
 from voice_api.db.ledger import Ledger
@@ -128,7 +129,7 @@ async def test_submission_shows_its_evaluations_and_reasons(
     assert (evaluation.round, evaluation.state, evaluation.code) == (3, EvaluationState.REJECTED, Code.FILE_NOT_ALLOWED)
 
 
-async def test_leaderboard_crowns_the_king_then_ranks_by_score(
+async def test_leaderboard_is_the_ledgers(
     api: VoiceApi,
     browser: httpx.AsyncClient,
     pool: Pool,
@@ -137,7 +138,7 @@ async def test_leaderboard_crowns_the_king_then_ranks_by_score(
     refused: NewSubmissions,
     receiver: bt.Wallet,
 ) -> None:
-    """First the king of the API's own validator, whatever its score; then by score, then the unregistered, then who was refused."""
+    """First the king of the API's own validator, then by the score of all rounds; then the unregistered, then who was refused."""
     ids = await open_round(1, submissions=3)
     await Submissions(pool).add([refused(hotkey=Hotkey("<script>"))])
     hotkeys = [(await api.submission(key)).hotkey for key in ids]
@@ -149,16 +150,20 @@ async def test_leaderboard_crowns_the_king_then_ranks_by_score(
         assert claim
         await queue.finish(claim, verdict(family="vits", track="small"))
     await Rounds(pool).close(RoundNumber(1))
-    king = a_ledger_entry(king=entrant(hotkeys[1], Block(100)))
+    records = tuple(
+        a_record(100, score, entrant=entrant(hotkey, Block(100)), hotkey=hotkey, commit_block=Block(100))
+        for hotkey, score in zip(hotkeys[:2], (0.8, 0.6), strict=True)
+    )
+    king = a_ledger_entry(state=a_state(round=RoundNumber(1), king=entrant(hotkeys[1], Block(100)), records=records))
     await Ledger(pool, Hotkey(receiver.hotkey.ss58_address)).append(king)
     await Ledger(pool, Hotkey("another validator")).append(a_ledger_entry(king=entrant(hotkeys[0], Block(100))))
     rows = await api.leaderboard()
-    assert [(row.rank, row.king, row.submission.id) for row in rows[:3]] == [
-        (1, True, ids[1]),
-        (2, False, ids[0]),
-        (None, False, ids[2]),
+    assert [(row.rank, row.king, row.score, row.last_score, row.submission and row.submission.id) for row in rows[:3]] == [
+        (1, True, 600_000, 700_000, ids[1]),
+        (2, False, 800_000, 700_000, ids[0]),
+        (None, False, None, 700_000, ids[2]),
     ]
-    assert rows[3].submission.state is SubmissionState.REJECTED
+    assert (rows[3].reason, rows[3].hotkey) == ("not a commitment", "<script>")
     page = await browser.get("/")
     assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert "0.7000" in page.text and "♛<small>small</small>" in page.text and "not a commitment" in page.text

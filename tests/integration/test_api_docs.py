@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import bittensor as bt
 import httpx
@@ -73,13 +74,14 @@ def test_the_examples_run(environment: dict[str, str], tmp_path: Path) -> None:
     for command in (["bash", "-eu", "example.sh"], [sys.executable, "example.py"]) * 2:
         done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60)
         assert (done.returncode, done.stderr) == (0, "")
-        read, ordered = (json.loads(part.replace("'", '"').replace("()", "[]")) for part in _answers(done.stdout))
-        assert (read, ordered) == ({"rows": []}, {"evaluations": [], "submissions": []})
+        read, ordered = _answers(done.stdout)
+        assert (read["rows"], ordered) == ([], {"evaluations": [], "submissions": []})
 
 
-def _answers(printed: str) -> list[str]:
+def _answers(printed: str) -> list[dict[str, Any]]:
     """Both examples print two JSON objects, with or without a line's end between."""
-    return re.findall(r"\{.*?\}", printed)
+    first, end = json.JSONDecoder().raw_decode(printed)
+    return [first, json.loads(printed[end:])]
 
 
 def _await(url: str, process: "subprocess.Popen[bytes]") -> None:

@@ -1,6 +1,6 @@
 """The lines that a request leaves in the log carry its id, which its caller saw."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -10,7 +10,8 @@ from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from scoring.errors import Code, VoiceError
-from voice_api.db.submissions import Submissions
+from scoring.types import Entrant
+from voice_api.db.leaderboard import LeaderboardRows
 from voice_api.settings import ApiSettings
 from voice_api.web.app import create_app
 from voice_api.web.dependencies import Service
@@ -22,7 +23,7 @@ class Failing:
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    async def leaderboard(self, limit: int, validator: str) -> None:
+    async def named(self, entrants: Sequence[Entrant]) -> None:
         raise self._error
 
 
@@ -38,7 +39,7 @@ async def test_a_failed_request_is_found_by_its_id(api_settings: Callable[..., A
     app = create_app(api_settings())
     async with app.router.lifespan_context(app):
         service: Service = app.state.service
-        app.state.service = replace(service, stores=replace(service.stores, submissions=cast(Submissions, Failing(error))))
+        app.state.service = replace(service, stores=replace(service.stores, leaderboard=cast(LeaderboardRows, Failing(error))))
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         with capture_logs(processors=[merge_contextvars]) as lines:
             async with httpx.AsyncClient(base_url="http://voice.test", transport=transport) as browser:

@@ -61,6 +61,9 @@ def ordered(verb: Verb, order: Order) -> Call:
 
 CALLS: dict[str, Call] = {
     "leaderboard_leaderboard": lambda api: api.leaderboard(),
+    "explain_get": lambda api: api.explain(Uid(1)),
+    "duels_page": lambda api: api.duels(hotkey=HOTKEY),
+    "duels_get": lambda api: api.duel("small", RoundNumber(3)),
     "submissions_add": lambda api: api.send_submissions([REFUSED]),
     "submissions_known": lambda api: api.known_commitments([(HOTKEY, Block(1))]),
     "submissions_page": lambda api: api.submissions(hotkey=HOTKEY),

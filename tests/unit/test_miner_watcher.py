@@ -64,7 +64,7 @@ def test_who_is_scored_is_told_score_rank_and_what_crowns() -> None:
     assert texts(WAITS, SCORED) == [
         "The submission of block 50 is scored.",
         "Round 7: 0.7100 ± 0.0090.",
-        "It ranks 2 in the track small, -0.0200 against the king's last score. One score crowns nobody: "
+        "It ranks 2 in the track small, -0.0200 against the king's score over all its rounds. One score crowns nobody: "
         "a duel on the same prompts, round after round, does.",
     ]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from scoring.errors import Code, PlatformError
 from scoring.ranking.duel_history import DuelRound
-from scoring.types import Hotkey, RoundNumber
+from scoring.types import EvaluationId, Hotkey, Micro, RoundNumber, SubmissionId
 from voice_api.db.database import Connection, Pool, read, sql
 
 
@@ -14,6 +14,25 @@ class NotedDuel(DuelRound):
     """A duel at the end of a round of the ledger."""
 
     round: RoundNumber
+    challenger_submission: SubmissionId | None
+    """None where it is not in this database."""
+    king_submission: SubmissionId | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DuelGroup:
+    """What both sides of a duel scored on one group of a round that counted; scores in 1e-6."""
+
+    round: RoundNumber
+    group_id: str
+    kind: str
+    difference: Micro
+    """The challenger's score less the king's."""
+    challenger_score: Micro
+    king_score: Micro
+    challenger_evaluation: EvaluationId
+    king_evaluation: EvaluationId
+    prompt_ids: Sequence[str]
 
 
 class Duels:
@@ -62,3 +81,9 @@ class Duels:
         if not rows:
             raise PlatformError(Code.NOT_FOUND, f"no duel opened in the track {track} at the end of round {opened}")
         return tuple(read(NotedDuel, row) for row in rows)
+
+    async def groups(self, track: str, opened: RoundNumber, limit: int = 500) -> tuple[DuelGroup, ...]:
+        """A duel's groups, as they were judged in this database, the widest difference first."""
+        async with self._pool.connection() as connection:
+            rows = await connection.fetch(sql("duels.groups"), self._validator, track, opened, limit)
+        return tuple(read(DuelGroup, row) for row in rows)

@@ -1,6 +1,7 @@
 """The wire contract, with examples: the API serves these models and its clients parse them."""
 
 from voice_api.schemas.errors import Problem
+from voice_api.schemas.leaderboard import LeaderboardOut, LeaderboardRowOut
 from voice_api.schemas.queue import QueuePage, QueueRowOut
 from voice_api.schemas.readiness import Part, Readiness
 from voice_api.schemas.registry import RegistryIn, RegistryOut
@@ -10,8 +11,6 @@ from voice_api.schemas.submissions import (
     CommitmentOut,
     CommitmentsIn,
     CommitmentsOut,
-    LeaderboardOut,
-    LeaderboardRowOut,
     SubmissionDetail,
     SubmissionIn,
     SubmissionOut,

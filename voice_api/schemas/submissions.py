@@ -1,4 +1,4 @@
-"""Commitments on the wire: as they come, as they stand, with their events, and in the order of the public table."""
+"""Commitments on the wire: as they come, as they stand, and with their events."""
 
 from datetime import datetime
 from typing import Annotated, Self
@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from scoring.errors import Blame, Code
-from scoring.types import Block, ContentHash, EvaluationId, RoundNumber, SubmissionId, TensorsHash, Uid
+from scoring.types import Block, ContentHash, EvaluationId, RoundNumber, SubmissionId, TensorsHash
 from voice_api.db.evaluations import Evaluation
 from voice_api.db.states import ActorKind, EvaluationState, EventKind, SubmissionState
 from voice_api.db.submissions import NewSubmission, Submission
@@ -133,22 +133,6 @@ class SubmissionPage(Page[SubmissionOut]):
     """Submissions, oldest first; `next` is the next page's `after`, absent on the last page."""
 
     next: Annotated[SubmissionId | None, Field(examples=[412])]
-
-
-class LeaderboardRowOut(Wire):
-    """One line of the table; rank 1 is the best."""
-
-    rank: Annotated[int | None, Field(description="In its track; None without a score or a registration.", examples=[1])]
-    king: Annotated[bool, Field(description="Whether it holds the top of its track.")]
-    uid: Annotated[Uid | None, Field(description="None once its hotkey is no longer registered.", examples=[17])]
-    scored_rounds: Annotated[int, Field(examples=[31])]
-    submission: SubmissionOut
-
-
-class LeaderboardOut(Wire):
-    """The public table."""
-
-    rows: tuple[LeaderboardRowOut, ...]
 
 
 StateOut = SubmissionState | EvaluationState

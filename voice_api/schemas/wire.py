@@ -38,4 +38,4 @@ class Page(Wire, Generic[Item]):
     """One page of a list; the next page is asked for with `next`, which is absent on the last page."""
 
     items: tuple[Item, ...]
-    next: int | None
+    next: int | str | None

@@ -31,8 +31,10 @@ from voice_api.web.pages import status as status_page
 from voice_api.web.pages import weights as weights_page
 from voice_api.web.route import operation_name
 from voice_api.web.routes import (
+    duels,
     errors,
     evaluations,
+    explain,
     health,
     leaderboard,
     ledger,
@@ -61,6 +63,8 @@ _REDIS_SECONDS = 3.0
 PAGES = (leaderboard_page, submission, rounds_page, queue_page, weights_page, status_page, how, api_reference, static)
 _PARTS = (
     leaderboard,
+    explain,
+    duels,
     submissions,
     rounds,
     evaluations,

@@ -26,6 +26,8 @@ class LedgerStandings:
     burn: Weight
     """The part of the emission that nobody earned."""
     tracks: tuple[TrackStandings, ...]
+    owner: Uid | None
+    """The uid that the burned part goes to; None where nobody holds it."""
     snapshot: Snapshot | None
     """What the plan is computed from; None without a ledger."""
     plan: WeightPlan | None
@@ -56,6 +58,7 @@ def ranked_by(
         waits="the model queue has not told who is registered: nobody is ranked before" if registry is None else "",
         burn=made.burn,
         tracks=track_standings(snapshot, made, rules, owner),
+        owner=owner,
         snapshot=snapshot,
         plan=made,
     )
@@ -81,6 +84,7 @@ def nothing_ranked(schedule: Schedule, registry: RegistrySnapshot | None, why: s
         waits=why,
         burn=Weight(0.0),
         tracks=track_standings(empty, plan(empty), rules, None),
+        owner=None,
         snapshot=None,
         plan=None,
     )

@@ -6,10 +6,11 @@ Ranks and shares are never those of the last round. The ledger's head is read on
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Any, assert_never
 
-from scoring.errors import EXPLANATIONS
+from scoring.errors import EXPLANATIONS, Code, PlatformError
 from scoring.types import Entrant, Hotkey, RoundNumber, Uid
+from scoring.weights.facts import uid_facts
 from scoring.weights.standings import RankedSubmission
 from voice_api.db.leaderboard import ListedSubmission, RoundScore
 from voice_api.db.ledger import Ledger, LedgerMark
@@ -110,6 +111,18 @@ async def listed(
 
 def _found(search: str, hotkey: Hotkey, uid: Uid) -> bool:
     return search.lower() in hotkey.lower() or search == str(uid)
+
+
+async def explained(service: Service, uid: Uid) -> Mapping[str, Any]:
+    """All that is known of a uid by the ledger's head and the registry; raises PlatformError(NOT_FOUND)."""
+    found = await ledger_standings(service)
+    if found.snapshot is None or found.plan is None:
+        raise PlatformError(Code.NOT_FOUND, found.waits)
+    line = next((line for line in found.plan.lines if line.uid == uid), None)
+    if line is None:
+        raise PlatformError(Code.NOT_FOUND, f"no hotkey is registered under uid {uid}")
+    facts = await asyncio.to_thread(uid_facts, found.snapshot, found.plan, uid)
+    return facts if found.owner is not None else {**facts, "weight": line.share}
 
 
 async def reigns(service: Service) -> tuple[Reign, ...]:

@@ -1,42 +1,114 @@
-"""The public table, as data."""
+"""The public table, as data: what its page shows."""
 
+from dataclasses import asdict
 from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from pydantic import TypeAdapter
 
-from voice_api.db.submissions import LeaderboardRow
-from voice_api.schemas import MOST_ROWS, LeaderboardOut, LeaderboardRowOut, SubmissionOut
+from scoring.types import Entrant
+from scoring.weights.standings import TrackStandings
+from voice_api.schemas import MOST_ROWS, NO_NUL, LeaderboardOut, SubmissionOut
+from voice_api.schemas.leaderboard import RoundScoreOut, TrackOut
+from voice_api.web import standings
 from voice_api.web.dependencies import TABLE_LASTS, Service, ServiceDep
 from voice_api.web.openapi import READ_ERRORS
 from voice_api.web.route import Route
+from voice_api.web.routes.duels import OfTrack
+from voice_api.web.standings import StandingRow
 
 router = APIRouter(prefix="/v1/leaderboard", tags=["leaderboard"], route_class=Route)
 
 Rows = Annotated[int, Query(ge=1, le=MOST_ROWS, description="Rows of the table.")]
+Search = Annotated[
+    str,
+    Query(
+        max_length=100,
+        pattern=NO_NUL,
+        description="Only rows with this text in the hotkey or the repository, or with this uid.",
+        examples=["clear"],
+    ),
+]
+AfterRow = Annotated[
+    Entrant | None,
+    Query(max_length=84, pattern=r"^[^\x00@]{1,64}@[0-9]{1,18}$", description="`next` of the page before: hotkey@commit_block."),
+]
 USUAL_ROWS = 100
 """Asked for by almost everybody: of this many rows what was written is kept."""
-_TABLE = TypeAdapter(dict[str, tuple[LeaderboardRow, ...]])
-_ROW: dict[str, object] = {name: True for name in LeaderboardRowOut.model_fields}
-_SHOWN: Any = {"rows": {"__all__": _ROW | {"submission": set(SubmissionOut.model_fields)}}}
-"""The fields of a stored row that the schema has."""
 _FRESH = f"max-age={TABLE_LASTS.total_seconds():.0f}"
+_JSON = TypeAdapter(dict[str, Any])
+_SUBMISSION = tuple(SubmissionOut.model_fields)
+_TRACK = tuple(name for name in TrackOut.model_fields if name not in ("ranked", "duel"))
+_SCORE = tuple(RoundScoreOut.model_fields)
 
 
 @router.get("", response_model=LeaderboardOut, responses=READ_ERRORS)
-async def leaderboard(service: ServiceDep, limit: Rows = USUAL_ROWS) -> Response:
-    """The king, then by the last score, then who waits, then copies and rejected ones; superseded ones are left out.
+async def leaderboard(
+    service: ServiceDep, track: OfTrack = None, search: Search = "", after: AfterRow = None, limit: Rows = USUAL_ROWS
+) -> Response:
+    """Every track by the ledger: the king, then by credit, then by the score over all rounds; then who waits, and who was refused.
 
-    It may be a second old.
+    Superseded ones are left out. It may be a second old.
     """
-    write = partial(_written, service, limit)
-    body = await (service.caches.table.get(write) if limit == USUAL_ROWS else write())
+    usual = track is None and not search and after is None and limit == USUAL_ROWS
+    write = partial(_written, service, track=track, search=search, after=after, limit=limit)
+    body = await (service.caches.table.get(write) if usual else write())
     return Response(body, media_type="application/json", headers={"Cache-Control": _FRESH})
 
 
-async def _written(service: Service, limit: int) -> bytes:
+async def _written(service: Service, *, track: str | None, search: str, after: Entrant | None, limit: int) -> bytes:
     """Written here from what the store gave: the framework would look at every field of every row twice more."""
-    return _TABLE.dump_json(
-        {"rows": await service.stores.submissions.leaderboard(limit, service.settings.hotkey)}, include=_SHOWN
+    ledger = await standings.ledger_standings(service)
+    rows, last = await standings.listed(service, track=track, search=search, after=after, limit=limit)
+    return _JSON.dump_json(
+        {
+            "round": ledger.round,
+            "ledger_hash": ledger.ledger_hash,
+            "block": ledger.block,
+            "waits": ledger.waits,
+            "burn": ledger.burn,
+            "tracks": [_track(each) for each in ledger.tracks],
+            "rows": [_row(row) for row in rows],
+            "next": last,
+        }
     )
+
+
+def _track(found: TrackStandings) -> dict[str, Any]:
+    duel = None if found.duel is None else asdict(found.duel)
+    return _named(found, _TRACK) | {"ranked": len(found.ranked), "duel": duel}
+
+
+def _row(row: StandingRow) -> dict[str, Any]:
+    ranked, listed = row.ranked, row.listed
+    score = None if ranked is None else ranked.score
+    return {
+        "rank": None if ranked is None else ranked.rank,
+        "king": ranked is not None and ranked.king,
+        "entrant": row.entrant,
+        "hotkey": row.hotkey,
+        "uid": row.uid,
+        "track": row.track,
+        "place": None if ranked is None else ranked.place,
+        "share": 0.0 if ranked is None else ranked.share,
+        "weight": 0.0 if ranked is None else ranked.weight,
+        "credit": 0 if ranked is None else ranked.credit,
+        "score": None if score is None else score.mean,
+        "stderr": None if score is None else score.stderr,
+        "low": None if score is None else score.low,
+        "high": None if score is None else score.high,
+        "groups": 0 if score is None else score.groups,
+        "scored_rounds": 0 if listed is None else listed.scored_rounds,
+        "last_score": None if listed is None else listed.submission.score,
+        "reason": row.reason,
+        "evidence": "" if ranked is None else ranked.words.evidence,
+        "lineage": "" if ranked is None else ranked.words.lineage,
+        "lacks": "" if ranked is None else ranked.words.lacks,
+        "trend": [_named(each, _SCORE) for each in row.trend],
+        "submission": None if listed is None else _named(listed.submission, _SUBMISSION),
+    }
+
+
+def _named(found: object, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: getattr(found, name) for name in names}
