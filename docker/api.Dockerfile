@@ -8,7 +8,7 @@ ENV PATH=/opt/voice/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin subnet && python -m venv /opt/voice
 # Dependencies first, from the project's metadata alone: a change of its code leaves this layer as it is.
 COPY pyproject.toml constraints.txt /opt/metadata/
-RUN cd /opt/metadata && touch README.md LICENSE NOTICE && pip install --no-cache-dir --constraint constraints.txt .
+RUN cd /opt/metadata && touch README.md LICENSE NOTICE && pip install --no-cache-dir --constraint constraints.txt ".[s3]"
 COPY --from=wheel /wheel /opt/wheel
 RUN pip install --no-cache-dir --no-deps --force-reinstall /opt/wheel/*.whl
 COPY docker/health.py /opt/voice/health.py

@@ -9,7 +9,7 @@ RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin 
 # Dependencies first, from the project's metadata alone: a change of its code leaves this layer as it is.
 COPY pyproject.toml constraints.txt /opt/metadata/
 # EXTRAS=demo adds the small espeak-ng family, for a network of your own.
-ARG EXTRAS=worker
+ARG EXTRAS=worker,s3
 RUN cd /opt/metadata && touch README.md LICENSE NOTICE && pip install --no-cache-dir --constraint constraints.txt ".[${EXTRAS}]"
 # The judges' networks, 100 MB, by hash: they change less often than the code, too. What is installed here is checked when a worker starts.
 COPY scoring/judges/packages.txt /opt/metadata/

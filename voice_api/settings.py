@@ -15,6 +15,8 @@ from pydantic_settings import (
 )
 
 from scoring.competition import DEFAULT_PATH
+from scoring.store.files import StoredFiles
+from scoring.store.place import S3Access, StorePlace, open_files, place_of
 from scoring.types import Hotkey
 
 SECRETS = Path("/run/secrets")
@@ -69,6 +71,11 @@ def split(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
+def _place(value: object) -> object:
+    """The place that a text names; whatever is no text stays as it is."""
+    return place_of(value) if isinstance(value, str) else value
+
+
 def _seconds(value: object) -> object:
     """The duration that a text of the environment says; whatever is no text stays as it is."""
     if not isinstance(value, str):
@@ -97,6 +104,8 @@ HotkeyAddresses = Annotated[tuple[HotkeyAddress, ...], NoDecode, BeforeValidator
 CompetitionPath = Annotated[Path, AfterValidator(_file)]
 """A file that is there. What is in it is checked by `scoring.competition.load`."""
 
+StoreAddress = Annotated[StorePlace, BeforeValidator(_place)]
+"""A folder, or `s3://BUCKET/PREFIX`."""
 Seconds = Annotated[timedelta, BeforeValidator(_seconds)]
 """A duration, in the environment a number of seconds above 0."""
 
@@ -149,7 +158,27 @@ class SpeechSettings(ProcessSettings):
     """The time for which text and sound are kept after that; the hour's budget is counted from what is kept."""
 
 
-class ApiSettings(SpeechSettings):
+class StoreSettings(ProcessSettings):
+    """The store of audio and receipts: a folder, or S3-compatible storage and the keys to it."""
+
+    store_place: StoreAddress | None = Field(default=None, validation_alias="VOICE_STORE")
+    s3_endpoint: HttpUrl = Field(default="", validation_alias="VOICE_S3_ENDPOINT")
+    s3_region: str = Field(default="us-east-1", validation_alias="VOICE_S3_REGION")
+    s3_access_key: SecretStr | None = Field(default=None, validation_alias="VOICE_S3_ACCESS_KEY")
+    s3_secret_key: SecretStr | None = Field(default=None, validation_alias="VOICE_S3_SECRET_KEY")
+
+    def files(self, place: StorePlace) -> StoredFiles:
+        """The files of a place; raises PlatformError(SETTING_INVALID) where the keys to it are not set."""
+        access, secret = self.s3_access_key, self.s3_secret_key
+        if access is None or secret is None:
+            return open_files(place, None)
+        keys = access.get_secret_value(), secret.get_secret_value()
+        return open_files(
+            place, S3Access(endpoint=self.s3_endpoint, region=self.s3_region, access_key=keys[0], secret_key=keys[1])
+        )
+
+
+class ApiSettings(StoreSettings, SpeechSettings):
     """The voice API: where it listens, the hotkey that it answers as, who may write, and how much and how often."""
 
     database_url: DatabaseUrl = Field(validation_alias="DATABASE_URL")
@@ -164,7 +193,6 @@ class ApiSettings(SpeechSettings):
     rate_per_minute: int = Field(default=60, ge=0, le=1_000_000, validation_alias="VOICE_RATE_PER_MINUTE")
     rate_address_per_minute: int = Field(default=600, ge=0, le=1_000_000, validation_alias="VOICE_RATE_ADDRESS_PER_MINUTE")
     upload_bytes: int = Field(default=20 * 1024 * 1024, ge=1024, validation_alias="VOICE_UPLOAD_BYTES")
-    store_folder: Path | None = Field(default=None, validation_alias="VOICE_STORE")
     copies_folder: Path | None = Field(default=None, validation_alias="VOICE_COPIES")
     """Where listening copies and pictures are kept; without it they are made each time they are asked for."""
     copies_bytes: int = Field(default=2 * 1024**3, ge=1024**2, validation_alias="VOICE_COPIES_BYTES")

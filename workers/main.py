@@ -30,7 +30,7 @@ from voice_api.keys import ServiceKey, certified
 from voice_api.runtime import reachable
 from voice_api.runtime.process_metrics import exposed
 from voice_api.settings import MetricsSettings
-from workers.evaluation.audio_store import FolderStore
+from workers.evaluation.audio_store import EvidenceStore
 from workers.evaluation.environments import EnvironmentStore
 from workers.evaluation.receipt_signer import ReceiptSigner
 from workers.evaluation.tools import open_tools
@@ -103,7 +103,7 @@ def receipt_signer_of(settings: ReceiptSignerSettings) -> ReceiptSigner:
     Raises PlatformError: SERVICE_KEY_INVALID, or CERTIFICATE_INVALID that says how to certify the key.
     """
     signer = certified(ServiceKey.at(settings.service_key), settings.certificate, datetime.now(UTC))
-    return ReceiptSigner(signer, FolderStore(settings.store))
+    return ReceiptSigner(signer, EvidenceStore(settings.store))
 
 
 def _end_process(drain: Drain) -> None:

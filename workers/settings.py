@@ -8,17 +8,17 @@ from pydantic import Field
 
 from scoring.competition import DEFAULT_PATH
 from scoring.judges.standard.models import Device
+from scoring.store.files import StoredFiles
 from voice_api.db.states import QueueName
-from voice_api.settings import CompetitionPath, DatabaseUrl, HubUrl, ProcessSettings, RedisUrl
+from voice_api.settings import CompetitionPath, DatabaseUrl, HubUrl, RedisUrl, StoreSettings
 
 
-class ReceiptSignerSettings(ProcessSettings):
+class ReceiptSignerSettings(StoreSettings):
     """The places of a worker's service key, of the key's certificate, and of its evidence: in the data folder unless they are named."""
 
     data: Path = Field(default=Path(".voice"), validation_alias="VOICE_DATA")
     service_key_file: Path | None = Field(default=None, validation_alias="VOICE_SERVICE_KEY")
     certificate_file: Path | None = Field(default=None, validation_alias="VOICE_CERTIFICATE")
-    store_folder: Path | None = Field(default=None, validation_alias="VOICE_STORE")
 
     @property
     def service_key(self) -> Path:
@@ -31,9 +31,9 @@ class ReceiptSignerSettings(ProcessSettings):
         return self.certificate_file or self.data / "service.cert.json"
 
     @property
-    def store(self) -> Path:
-        """The folder of audio and receipts."""
-        return self.store_folder or self.data / "store"
+    def store(self) -> StoredFiles:
+        """The files of audio and receipts; raises PlatformError(SETTING_INVALID)."""
+        return self.files(self.store_place or self.data / "store")
 
 
 class WorkerSettings(ReceiptSignerSettings):

@@ -1,6 +1,7 @@
 """`voice verify`: run a receipt's score again, as far as asked."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -13,21 +14,24 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from neurons.cli.options import AsJson, address
+from neurons.cli.options import AsJson, address, given
 from neurons.cli.output import plain, stages
 from neurons.settings import MinerSettings
 from scoring.competition import DEFAULT_PATH
 from scoring.errors import Code, PlatformError
+from scoring.receipts.store import RECEIPTS
 from scoring.types import MICRO, Hotkey
+from voice_api.settings import StoreSettings
 
 if TYPE_CHECKING:
     from scoring.receipts.certificate import Trust
     from scoring.receipts.store import AudioStore
+    from scoring.store.files import StoredFiles
     from workers.evaluation.progress import Progress
     from workers.evaluation.tools import LastPanel
     from workers.verify.receipt import Case, Check, VerifyOutcome
 
-ReceiptFile = Annotated[Path, typer.Argument(metavar="RECEIPT", help="The receipt's file.")]
+ReceiptName = Annotated[str, typer.Argument(metavar="RECEIPT", help="The receipt's file, or its hash in the store.")]
 Level = Annotated[
     int, typer.Option(min=1, max=3, help="1 the receipt in itself, 2 its audio judged again, 3 the model speaks again.")
 ]
@@ -36,7 +40,13 @@ ModelFolder = Annotated[
     Path | None,
     typer.Option("--model", exists=True, file_okay=False, help="Level 3: the model's folder (default: from the hub)."),
 ]
-Store = Annotated[Path | None, typer.Option("--store", help="The folder of the evidence (default: the one the receipt lies in).")]
+Store = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        help="Where the evidence is, a folder or s3://BUCKET/PREFIX (default: the folder the receipt lies in, else VOICE_STORE).",
+    ),
+]
 Issuer = Annotated[
     str | None,
     typer.Option(
@@ -49,12 +59,13 @@ RulesFile = Annotated[
 ]
 RevocationsFile = Annotated[Path | None, typer.Option("--revocations", help="The issuer's list of revoked certificates.")]
 
+_HASH = re.compile("[0-9a-f]{64}")
 _SHOWN = 60
 """Rows of the table; --json has all."""
 
 
 def verify(
-    receipt: ReceiptFile,
+    receipt: ReceiptName,
     level: Level = 2,
     sample: Sample = None,
     model: ModelFolder = None,
@@ -74,16 +85,17 @@ def verify(
     host: such a verdict is `not_comparable`, and nothing against the receipt.
     """
     from scoring.receipts.receipt import digest
-    from workers.evaluation.audio_store import FolderStore, read_receipt
+    from workers.evaluation.audio_store import EvidenceStore, read_receipt
     from workers.verify.receipt import check_itself, open_case
     from workers.verify.receipt import verify as run
 
-    signed = read_receipt(receipt)
-    evidence = FolderStore(store or _store_of(receipt))
+    is_hash = _HASH.fullmatch(receipt) is not None and not Path(receipt).exists()
+    evidence = EvidenceStore(_files(store, None if is_hash else Path(receipt)))
+    signed = evidence.receipt(receipt) if is_hash else read_receipt(Path(receipt))
     case = open_case(signed, evidence, competition or DEFAULT_PATH, pinned=competition is not None)
     trust, remarks = _trust(case, issuer, revocations)
     with stages() as progress:
-        levels: list[Check] = [partial(check_itself, trust=trust, name=receipt.stem, now=datetime.now(UTC))]
+        levels: list[Check] = [partial(check_itself, trust=trust, name=Path(receipt).stem, now=datetime.now(UTC))]
         if level > 1:
             levels += _with_judges(level, sample, evidence, model, progress)
         outcome = run(case, levels)
@@ -91,12 +103,17 @@ def verify(
     raise typer.Exit(0 if outcome.holds else 1)
 
 
-def _store_of(receipt: Path) -> Path:
-    """A store keeps its receipts in a folder of their own; else VOICE_STORE, else the receipt's folder."""
-    from workers.settings import ReceiptSignerSettings
-
-    folder = receipt.resolve().parent
-    return folder.parent if folder.name == "receipts" else ReceiptSignerSettings().store_folder or folder
+def _files(store: str | None, receipt: Path | None) -> "StoredFiles":
+    """The files of the named store; else of the one that the receipt lies in, else of VOICE_STORE, else of the receipt's folder."""
+    settings = StoreSettings(**given(store_place=store))
+    folder = None if receipt is None else receipt.resolve().parent
+    if store is None and folder is not None:
+        if folder.name == RECEIPTS:
+            return settings.files(folder.parent)
+        return settings.files(settings.store_place or folder)
+    if settings.store_place is None:
+        raise PlatformError(Code.ARGUMENT_INVALID, "A receipt's hash needs the store that keeps it: name --store or VOICE_STORE.")
+    return settings.files(settings.store_place)
 
 
 def _trust(case: "Case", issuer: str | None, revocations: Path | None) -> "tuple[Trust, list[str]]":

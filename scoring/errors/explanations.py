@@ -96,8 +96,8 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "Operator: read the worker's log; `voice worker prepare judges` installs what is missing.",
     ),
     Code.STORE_UNAVAILABLE: Explanation(
-        "A folder of this host cannot be written.",
-        "Operator: check the folder that the message names (VOICE_STORE, VOICE_DATA), its disk and its rights.",
+        "A folder of this host, or the storage of the evidence, cannot be read or written.",
+        "Operator: check what the message names (VOICE_STORE, VOICE_DATA): a folder's disk and rights, storage's address and keys.",
     ),
     Code.CERTIFICATE_EXPIRED: Explanation(
         "The worker's certificate ran out.", "Operator: certify its service key again with `voice validator certify`."

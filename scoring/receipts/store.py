@@ -1,4 +1,4 @@
-"""The store of evidence: its interface, and the layout of its files. Workers write it, the API and audits read it."""
+"""The store of evidence: its interface, and the names of its files. Workers write it, the API and audits read it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +26,8 @@ class AudioStore(Protocol):
         """
         ...
 
-    def keep_evidence(self, signed: Signed, competition: Competition) -> Path:
-        """Keep a signed receipt and the rules that it names; returns the receipt's file. Raises as `keep_audio`."""
+    def keep_evidence(self, signed: Signed, competition: Competition) -> str:
+        """Keep a signed receipt and the rules that it names; returns the name of the receipt's file. Raises as `keep_audio`."""
         ...
 
     def competition(self, competition_hash: str) -> Competition | None:
@@ -35,20 +35,39 @@ class AudioStore(Protocol):
         ...
 
 
+AUDIO, RECEIPTS = "audio", "receipts"
+"""The beginnings of the names of sounds and of receipts."""
+
+
+def audio_name(pcm_sha256: str) -> str:
+    """The FLAC file of the sample whose PCM has this hash."""
+    return f"{AUDIO}/{pcm_sha256[:2]}/{pcm_sha256}.flac"
+
+
+def receipt_name(receipt_hash: str) -> str:
+    """The JSON file of a signed receipt."""
+    return f"{RECEIPTS}/{receipt_hash}.json"
+
+
+def competition_name(competition_hash: str) -> str:
+    """The JSON file of the rules that receipts name by this hash."""
+    return f"competitions/{competition_hash}.json"
+
+
 @dataclass(frozen=True, slots=True)
 class StoreLayout:
-    """The files of a store in a folder: every name is the SHA-256 (64 lower-case hex digits) of the file's content."""
+    """The files of a store that is a folder: every name is the SHA-256 (64 lower-case hex digits) of the file's content."""
 
     folder: Path
 
     def audio(self, pcm_sha256: str) -> Path:
         """The FLAC file of the sample whose PCM has this hash."""
-        return self.folder / "audio" / pcm_sha256[:2] / f"{pcm_sha256}.flac"
+        return self.folder / audio_name(pcm_sha256)
 
     def receipt(self, receipt_hash: str) -> Path:
         """The JSON file of a signed receipt."""
-        return self.folder / "receipts" / f"{receipt_hash}.json"
+        return self.folder / receipt_name(receipt_hash)
 
     def competition(self, competition_hash: str) -> Path:
         """The JSON file of the rules that receipts name by this hash."""
-        return self.folder / "competitions" / f"{competition_hash}.json"
+        return self.folder / competition_name(competition_hash)

@@ -10,8 +10,9 @@ from prompts.groups import Group
 from scoring.audio.spoken import Spoken
 from scoring.competition import Track
 from scoring.report import EvaluationReport
+from scoring.store.folder import FolderFiles
 from tests.judged_alike import judged_alike
-from workers.evaluation.audio_store import FolderStore
+from workers.evaluation.audio_store import EvidenceStore
 
 RATE = 22_050
 SECONDS = 0.3
@@ -21,7 +22,7 @@ class AudibleJudge:
     """Finds the same in every sound, as `judged_alike`, and keeps a short tone of its own for each prompt of each evaluation."""
 
     def __init__(self, folder: Path) -> None:
-        self._store = FolderStore(folder)
+        self._store = EvidenceStore(FolderFiles(folder))
         self._asked = 0
 
     def __call__(self, rules: Track, groups: Sequence[Group], share: float | Mapping[str, float]) -> EvaluationReport:

@@ -3,18 +3,19 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+from scoring.store.folder import FolderFiles
 from scoring.types import ContentHash, TensorsHash
 from tests.builders.certificates import a_certificate
 from voice_api.db.evaluations import Claim
 from voice_api.keys import CertifiedKey, ServiceKey
-from workers.evaluation.audio_store import FolderStore
+from workers.evaluation.audio_store import EvidenceStore
 from workers.evaluation.receipt_signer import ReceiptSigner
 
 
 def self_certified(folder: Path) -> ReceiptSigner:
     """A signer whose key certified itself; key and sounds lie in the folder."""
     key = ServiceKey.at(folder / "service.key")
-    return ReceiptSigner(CertifiedKey(key, a_certificate(key, key, datetime.now(UTC))), FolderStore(folder))
+    return ReceiptSigner(CertifiedKey(key, a_certificate(key, key, datetime.now(UTC))), EvidenceStore(FolderFiles(folder)))
 
 
 class NobodyBefore:

@@ -9,11 +9,12 @@ from scoring.competition import Schedule
 from scoring.errors import PlatformError
 from scoring.receipts.certificate import Trust
 from scoring.receipts.receipt import ReceiptInvalid
+from scoring.store.folder import FolderFiles
 from scoring.types import RoundNumber, SubmissionId
 from tests.integration.event_replay import replayed
 from voice_api.db.database import Connection, Pool
 from voice_api.db.rounds import EvaluationResult, Round, Rounds
-from workers.evaluation.audio_store import FolderStore
+from workers.evaluation.audio_store import EvidenceStore
 
 _QUERIES: Mapping[str, str] = {
     "no lease is held, nothing waits": """
@@ -77,11 +78,11 @@ async def _uncounted(pool: Pool, evidence: Evidence) -> list[str]:
         check = ReceiptCheck(opened, evidence.schedule.at(RoundNumber(opened.round)), evidence.trust)
         for result in await Rounds(pool).results(opened.round):
             if result.receipt is not None:
-                wrong += _refused(opened, result, check, FolderStore(evidence.store))
+                wrong += _refused(opened, result, check, EvidenceStore(FolderFiles(evidence.store)))
     return wrong[:5]
 
 
-def _refused(opened: Round, result: EvaluationResult, check: ReceiptCheck, store: FolderStore) -> list[str]:
+def _refused(opened: Round, result: EvaluationResult, check: ReceiptCheck, store: EvidenceStore) -> list[str]:
     try:
         check.accepted_scores(result)
         for sample in result.samples:

@@ -14,12 +14,15 @@ import httpx
 import numpy as np
 import pytest
 import soundfile
+from pydantic import SecretStr
 
 from neurons.api_client.client import ApiRefused, VoiceApi
 from scoring.audio.spoken import Spoken
 from scoring.errors import Blame, Code
 from scoring.receipts.receipt import Signed, digest
 from scoring.receipts.store import StoreLayout
+from scoring.store.folder import FolderFiles
+from scoring.store.place import S3Place
 from scoring.types import EvaluationId, RoundNumber, SubmissionId
 from voice_api.db.database import Pool
 from voice_api.db.evaluations import Verdict
@@ -28,7 +31,7 @@ from voice_api.db.states import EvaluationState, QueueName, RoundState
 from voice_api.schemas import LeaderboardOut
 from voice_api.schemas.errors import CodeRow, Retry
 from voice_api.settings import ApiSettings
-from workers.evaluation.audio_store import FolderStore
+from workers.evaluation.audio_store import EvidenceStore
 
 if TYPE_CHECKING:
     from tests.integration.conftest import ValidatorBed
@@ -42,7 +45,7 @@ SPOKEN = Spoken(prompt_id="p1", rate=24_000, pcm=(np.sin(np.arange(24_000) / 20)
 @pytest.fixture
 async def transport(serve: Serve, api_settings: Callable[..., ApiSettings], tmp_path: Path) -> httpx.ASGITransport:
     """A running API beside a store of its own."""
-    return await serve(api_settings(store_folder=tmp_path))
+    return await serve(api_settings(store_place=tmp_path))
 
 
 @pytest.fixture
@@ -145,6 +148,17 @@ async def test_a_range_is_served_as_asked(browser: httpx.AsyncClient, tmp_path: 
     assert answer.headers["content-range"] == f"bytes {begin}-{end}/{len(flac)}"
 
 
+async def test_a_store_that_is_away_is_an_outage(serve: Serve, api_settings: Callable[..., ApiSettings]) -> None:
+    """503 with the code of the store, to be tried again: nobody is told that the audio is not there."""
+    keys = {"s3_endpoint": "http://127.0.0.1:9", "s3_access_key": SecretStr("any"), "s3_secret_key": SecretStr("any")}
+    transport = await serve(api_settings(store_place=S3Place("evidence", "store"), **keys))
+    async with httpx.AsyncClient(base_url=API, transport=transport) as client:
+        for path in ("", "/opus"):
+            answer = await client.get(f"/v1/samples/{'0' * 64}{path}")
+            assert (answer.status_code, answer.json()["code"]) == (503, Code.STORE_UNAVAILABLE)
+            assert answer.headers["retry-after"] == "5"
+
+
 @pytest.mark.parametrize("asked", ["bytes=999999999-", "bytes=5-4", "bytes=-0"])
 async def test_a_range_outside_the_file(browser: httpx.AsyncClient, tmp_path: Path, asked: str) -> None:
     """416, coded, with the size."""
@@ -236,7 +250,7 @@ async def judged(pool: Pool, open_round: OpenRound, verdict: Verdict) -> Evaluat
 
 def keep(store: Path) -> str:
     """Keep a second of sound as a worker does; the name that it has."""
-    FolderStore(store).keep_audio(SPOKEN)
+    EvidenceStore(FolderFiles(store)).keep_audio(SPOKEN)
     return hashlib.sha256(SPOKEN.pcm).hexdigest()
 
 

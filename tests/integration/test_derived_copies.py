@@ -13,8 +13,9 @@ import soundfile
 from scoring.audio.spoken import Spoken
 from scoring.errors import Code
 from scoring.receipts.store import StoreLayout
+from scoring.store.folder import FolderFiles
 from voice_api.settings import ApiSettings
-from workers.evaluation.audio_store import FolderStore
+from workers.evaluation.audio_store import EvidenceStore
 
 Serve = Callable[[ApiSettings], Awaitable[httpx.ASGITransport]]
 SPOKEN = Spoken(prompt_id="p1", rate=22_050, pcm=(np.sin(np.arange(44_100) / 20) * 9_000).astype("<i2").tobytes(), seconds=1.0)
@@ -24,8 +25,8 @@ DIGEST = sha256(SPOKEN.pcm).hexdigest()
 @pytest.fixture
 async def browser(serve: Serve, api_settings: Callable[..., ApiSettings], tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     """Anybody, before an API with one sample in its store."""
-    FolderStore(tmp_path / "store").keep_audio(SPOKEN)
-    transport = await serve(api_settings(store_folder=tmp_path / "store", copies_folder=tmp_path / "copies"))
+    EvidenceStore(FolderFiles(tmp_path / "store")).keep_audio(SPOKEN)
+    transport = await serve(api_settings(store_place=tmp_path / "store", copies_folder=tmp_path / "copies"))
     async with httpx.AsyncClient(base_url="http://voice.test", transport=transport) as client:
         yield client
 

@@ -86,7 +86,7 @@ async def bed(
 ) -> AsyncIterator[Bed]:
     """The stranger's validator follows the stack's."""
     await upgrade(empty_database_url)
-    transport = await serve(api_settings(hotkey=stack.hotkey, store_folder=tmp_path))
+    transport = await serve(api_settings(hotkey=stack.hotkey, store_place=tmp_path))
     me = Hotkey(stranger.hotkey.ss58_address)
     async with (
         open_pool(empty_database_url, application="follower", size=4) as pool,

@@ -107,7 +107,7 @@ def api(
         writers=every,
         rate_per_minute=PLENTY,
         rate_address_per_minute=PLENTY,
-        store_folder=tmp_path / "store",
+        store_place=tmp_path / "store",
         speech=True,
     )
     app = create_app(configured)

@@ -30,6 +30,7 @@ from scoring.receipts.certificate import revoke
 from scoring.receipts.drift import Deviation, accused_at
 from scoring.receipts.receipt import Circumstances, Finding, Placement, Signed, Subject
 from scoring.receipts.store import StoreLayout
+from scoring.store.folder import FolderFiles
 from scoring.synthesis.families import FAMILIES
 from scoring.types import Block, BlockHash, Entrant, Hotkey, Micro, RoundNumber
 from tests.builders import command_line, espeak_voices
@@ -39,7 +40,7 @@ from tests.builders.rules import asking
 from voice_api.db.audits import Drawn
 from voice_api.db.states import AuditOutcome
 from voice_api.keys import CertifiedKey, ServiceKey
-from workers.evaluation.audio_store import FolderStore
+from workers.evaluation.audio_store import EvidenceStore
 from workers.evaluation.environments import EnvironmentStore
 from workers.evaluation.hardware import describe_hardware
 from workers.evaluation.obtain import LocalModel
@@ -68,12 +69,12 @@ class Bed:
 
     folder: Path
     rules: Competition
-    store: FolderStore
+    store: EvidenceStore
     models: dict[str, Path]
     tools: Tools
     document: Document
 
-    def audio_again(self, document: Document, sample: str | None = "g00.a", store: FolderStore | None = None) -> VerifyOutcome:
+    def audio_again(self, document: Document, sample: str | None = "g00.a", store: EvidenceStore | None = None) -> VerifyOutcome:
         """Level 2 alone."""
         case = open_case(sign(document), self.store)
         return check_audio(case, sample, store or self.store, self.tools.panel, NO_PROGRESS)
@@ -127,7 +128,7 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     finding = Finding(content_hash=prints.content, tensors_hash=prints.tensors, code=None, reason=None, report=speech.report)
     here = Circumstances(describe_hardware(), NOW, {"speak": speech.speak_seconds})
     document = receipt.build(subject("clear/voice", rules), Placement.of(FAMILIES["espeak"], track, BLOCK_HASH), finding, here)
-    store = FolderStore(folder / "store")
+    store = EvidenceStore(FolderFiles(folder / "store"))
     for spoken in speech.spoken.values():
         store.keep_audio(spoken)
     store.keep_evidence(sign(document), rules)
@@ -220,7 +221,7 @@ def rows(outcome: VerifyOutcome) -> list[str]:
 
 def test_audio_that_is_not_there_is_named(bed: Bed, tmp_path: Path) -> None:
     """By the sample, and the hash."""
-    found = bed.audio_again(bed.document, store=FolderStore(tmp_path)).differences
+    found = bed.audio_again(bed.document, store=EvidenceStore(FolderFiles(tmp_path))).differences
     samples = [sample for sample in bed.document["samples"] if sample["group"] == "g00"]
     assert [(row.what, row.claimed) for row in found] == [(f"{s['prompt']}: audio", s["pcm_sha256"]) for s in samples]
     assert all("no audio" in row.found for row in found)

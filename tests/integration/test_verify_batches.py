@@ -13,6 +13,7 @@ from scoring.model.fingerprint import fingerprint
 from scoring.progress import NO_PROGRESS
 from scoring.receipts import receipt
 from scoring.receipts.receipt import Circumstances, Finding, Placement
+from scoring.store.folder import FolderFiles
 from scoring.synthesis.csm import tiny
 from scoring.synthesis.families import FAMILIES
 from scoring.synthesis.synthesiser import Request
@@ -22,7 +23,7 @@ from tests.builders.tools import build_tools
 from tests.chaos.stand_ins import QuickPanels, QuickSandbox, sound_of
 from tests.integration.test_verify_again import BLOCK_HASH, ISSUER, KEY, NOW, listing_here, subject
 from voice_api.keys import CertifiedKey
-from workers.evaluation.audio_store import FolderStore
+from workers.evaluation.audio_store import EvidenceStore
 from workers.evaluation.batches import batches_of, batches_with
 from workers.evaluation.hardware import describe_hardware
 from workers.evaluation.obtain import LocalModel
@@ -43,7 +44,7 @@ class Bed:
     tools: Tools
     model: LocalModel
     document: dict[str, Any]
-    store: FolderStore
+    store: EvidenceStore
 
     def again(self, sample: str | None, document: dict[str, Any] | None = None) -> tuple[VerifyOutcome, int]:
         """Level 3 of the receipt, or of another document; and how many prompts the model was asked for it."""
@@ -76,7 +77,7 @@ def bed(tmp_path: Path) -> Bed:
     place = Placement.of(FAMILIES["csm"], model.track, BLOCK_HASH)
     here = Circumstances(describe_hardware(), datetime.now(UTC), {})
     document = receipt.build(subject("a/csm", rules), place, finding, here)
-    return Bed(rules, tools, model, document, FolderStore(tmp_path / "store"))
+    return Bed(rules, tools, model, document, EvidenceStore(FolderFiles(tmp_path / "store")))
 
 
 def test_all_that_was_said_is_said_again(bed: Bed) -> None:

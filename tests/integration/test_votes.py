@@ -41,7 +41,7 @@ async def bed(stack: "ValidatorBed", tmp_path: Path) -> "ValidatorBed":
 @pytest.fixture
 async def listener(serve: Serve, api_settings: Callable[..., ApiSettings], tmp_path: Path) -> AsyncIterator[From]:
     """Listeners by their addresses, before an API over the bed's store."""
-    transport = await serve(api_settings(store_folder=tmp_path / "store", rate_address_per_minute=0))
+    transport = await serve(api_settings(store_place=tmp_path / "store", rate_address_per_minute=0))
 
     def at(address: str) -> httpx.AsyncClient:
         return httpx.AsyncClient(

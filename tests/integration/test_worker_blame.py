@@ -14,6 +14,7 @@ import pytest
 from neurons.validator import certification
 from scoring.competition import load
 from scoring.errors import Code, SubmissionFault
+from scoring.store.folder import FolderFiles
 from scoring.types import RoundNumber, SubmissionId
 from tests.builders.tools import build_tools
 from tests.builders.workers import a_worker, changed
@@ -26,7 +27,7 @@ from voice_api.db.states import EvaluationState, QueueName, SubmissionState
 from voice_api.db.submissions import Submissions
 from voice_api.errors import DatabaseUnavailable
 from voice_api.keys import CertifiedKey, ServiceKey
-from workers.evaluation.audio_store import FolderStore
+from workers.evaluation.audio_store import EvidenceStore
 from workers.evaluation.receipt_signer import ReceiptSigner
 from workers.hub.client import Hub, HubRefusal
 from workers.jobs.context import WorkerContext
@@ -63,7 +64,7 @@ def context(pool: Pool, tmp_path: Path, writer: bt.Wallet) -> Callable[..., Work
     """Build a worker's context on a host, with a hub's client that raises an error."""
     key = ServiceKey.at(tmp_path / "service.key")
     certificate = certification.certify(writer, key.address, "bench", timedelta(days=1), datetime.now(UTC))
-    receipt_signer = ReceiptSigner(CertifiedKey(key, certificate), FolderStore(tmp_path / "store"))
+    receipt_signer = ReceiptSigner(CertifiedKey(key, certificate), EvidenceStore(FolderFiles(tmp_path / "store")))
 
     def build(host: str, error: Exception, most: int = 5, daily: int = 100) -> WorkerContext:
         hub = cast(Hub, BrokenHub(error))

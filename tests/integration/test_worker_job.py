@@ -22,6 +22,7 @@ from scoring.errors import Code, PlatformError
 from scoring.model.fingerprint import fingerprint, tag_of
 from scoring.progress import NO_PROGRESS
 from scoring.receipts.certificate import Certificate, Trust
+from scoring.store.folder import FolderFiles
 from scoring.types import Block, BlockHash, Hotkey, PublicKey, RoundNumber, SubmissionId
 from tests.builders import espeak_voices
 from tests.builders.ranking import SMALL
@@ -36,7 +37,7 @@ from voice_api.db.rounds import NewRound, RoundEntry, Rounds
 from voice_api.db.states import EvaluationState, QueueName, SubmissionState
 from voice_api.db.submissions import NewSubmission, Submission, Submissions
 from voice_api.keys import CertifiedKey, ServiceKey, verify
-from workers.evaluation.audio_store import FolderStore, read_receipt
+from workers.evaluation.audio_store import EvidenceStore, read_receipt
 from workers.evaluation.receipt_signer import ReceiptSigner
 from workers.hub.client import Hub, Timeouts
 from workers.jobs.context import WorkerContext
@@ -122,7 +123,7 @@ async def bed(tmp_path: Path, pool: Pool, hub: tuple[str, Control, Path], writer
     client = Hub(url, tmp_path / "cache", timeouts)
     key = ServiceKey.at(tmp_path / "service.key")
     certificate = certification.certify(writer, key.address, "bench", timedelta(days=1), datetime.now(UTC))
-    receipt_signer = ReceiptSigner(CertifiedKey(key, certificate), FolderStore(tmp_path / "store"))
+    receipt_signer = ReceiptSigner(CertifiedKey(key, certificate), EvidenceStore(FolderFiles(tmp_path / "store")))
     context = a_worker(
         pool,
         name="bench",
@@ -253,7 +254,7 @@ async def test_a_verdict_is_signed_and_its_evidence_kept(bed: Bed, tmp_path: Pat
         closed, rules, Trust(frozenset({Hotkey(writer.hotkey.ss58_address)}), frozenset(), verify)
     ).accepted_scores(result)
     assert groups == {group.id: group.score for group in result.groups}
-    store = FolderStore(tmp_path / "store")
+    store = EvidenceStore(FolderFiles(tmp_path / "store"))
     kept = read_receipt(tmp_path / "store" / "receipts" / f"{result.receipt_hash}.json")
     assert (kept.receipt, kept.signature, kept.certificate.to_json()) == (result.receipt, result.signature, result.certificate)
     assert store.competition(rules.hash) == rules

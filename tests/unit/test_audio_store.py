@@ -16,8 +16,9 @@ from scoring.errors import Code, InfrastructureFault, PlatformError
 from scoring.receipts.certificate import Certificate
 from scoring.receipts.receipt import Signed, digest
 from scoring.receipts.store import StoreLayout
+from scoring.store.folder import FolderFiles
 from scoring.types import Hotkey
-from workers.evaluation.audio_store import FolderStore, read_receipt
+from workers.evaluation.audio_store import EvidenceStore, read_receipt
 
 RULES = load().version[0]
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -57,14 +58,14 @@ def test_the_layout_of_a_store_never_changes() -> None:
 @pytest.mark.parametrize("samples", [pytest.param(1, id="one sample"), pytest.param(30_000, id="a second or so")])
 def test_audio_comes_back_exactly(tmp_path: Path, rate: int, samples: int) -> None:
     """At every rate that a guest can say, allowed or not: a closed gate's audio is evidence too."""
-    store, spoken = FolderStore(tmp_path), said(samples, rate)
+    store, spoken = EvidenceStore(FolderFiles(tmp_path)), said(samples, rate)
     store.keep_audio(spoken)
     assert store.audio(sha256(spoken)) == (spoken.pcm, rate)
 
 
 def test_a_minute_comes_back_exactly_and_an_extreme_wave_too(tmp_path: Path) -> None:
     """The longest sample that a competition allows, and full-scale steps."""
-    store = FolderStore(tmp_path)
+    store = EvidenceStore(FolderFiles(tmp_path))
     steps = Spoken(prompt_id="g00.a", rate=48_000, pcm=np.tile(np.array([-32_768, 32_767], "<i2"), 24_000).tobytes(), seconds=1.0)
     for spoken in (said(60 * 48_000, 48_000), steps):
         store.keep_audio(spoken)
@@ -73,13 +74,13 @@ def test_a_minute_comes_back_exactly_and_an_extreme_wave_too(tmp_path: Path) -> 
 
 def test_nothing_is_kept_of_silence_without_samples(tmp_path: Path) -> None:
     """A failed sample has no evidence but its receipt."""
-    FolderStore(tmp_path).keep_audio(said(0))
+    EvidenceStore(FolderFiles(tmp_path)).keep_audio(said(0))
     assert files(tmp_path) == []
 
 
 def test_equal_audio_is_kept_once(tmp_path: Path) -> None:
     """What is kept is not written again."""
-    store = FolderStore(tmp_path)
+    store = EvidenceStore(FolderFiles(tmp_path))
     store.keep_audio(said(100))
     (path,) = files(tmp_path)
     written = path.stat().st_mtime_ns, path.stat().st_ino
@@ -93,13 +94,13 @@ def test_writers_at_the_same_time_do_not_meet(tmp_path: Path) -> None:
     clips = [said(5_000, seed=seed) for seed in range(4)]
 
     def keep(number: int) -> None:
-        store = FolderStore(tmp_path)
+        store = EvidenceStore(FolderFiles(tmp_path))
         store.keep_audio(clips[number % len(clips)])
         store.keep_evidence(SIGNED, RULES)
 
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(keep, range(64)))
-    store = FolderStore(tmp_path)
+    store = EvidenceStore(FolderFiles(tmp_path))
     assert [store.audio(sha256(clip))[0] for clip in clips] == [clip.pcm for clip in clips]
     assert len(files(tmp_path)) == len(clips) + 2
 
@@ -108,7 +109,7 @@ def test_writers_at_the_same_time_do_not_meet(tmp_path: Path) -> None:
 def test_what_is_not_there_is_missing(tmp_path: Path, missing: str) -> None:
     """AUDIO_MISSING names the hash."""
     with pytest.raises(PlatformError, match=r"there is no audio") as caught:
-        FolderStore(tmp_path).audio(missing)
+        EvidenceStore(FolderFiles(tmp_path)).audio(missing)
     assert caught.value.code is Code.AUDIO_MISSING
 
 
@@ -136,7 +137,7 @@ def text(path: Path) -> None:
 @pytest.mark.parametrize("change", [other_sound, stereo, more_sound, cut, text])
 def test_a_changed_file_is_noticed(tmp_path: Path, change: object) -> None:
     """Whatever was done to it: AUDIO_INVALID, never other audio."""
-    store, spoken = FolderStore(tmp_path), said(1_000)
+    store, spoken = EvidenceStore(FolderFiles(tmp_path)), said(1_000)
     store.keep_audio(spoken)
     (path,) = files(tmp_path)
     assert callable(change)
@@ -149,7 +150,7 @@ def test_a_changed_file_is_noticed(tmp_path: Path, change: object) -> None:
 def test_a_folder_that_cannot_be_written_is_ours(tmp_path: Path) -> None:
     """STORE_UNAVAILABLE, of the infrastructure: no verdict is lost to the miner."""
     (tmp_path / "store").write_text("a file where the folder should be", encoding="ascii")
-    store = FolderStore(tmp_path / "store")
+    store = EvidenceStore(FolderFiles(tmp_path / "store"))
     for keep in (lambda: store.keep_audio(said(10)), lambda: store.keep_evidence(SIGNED, RULES)):
         with pytest.raises(InfrastructureFault) as caught:
             keep()
@@ -158,8 +159,8 @@ def test_a_folder_that_cannot_be_written_is_ours(tmp_path: Path) -> None:
 
 def test_evidence_comes_back_as_it_was_signed(tmp_path: Path) -> None:
     """Receipt and rules, each by its own hash."""
-    store = FolderStore(tmp_path)
-    path = store.keep_evidence(SIGNED, RULES)
+    store = EvidenceStore(FolderFiles(tmp_path))
+    path = tmp_path / store.keep_evidence(SIGNED, RULES)
     assert (path.stem, read_receipt(path)) == (digest(SIGNED.receipt), SIGNED)
     assert store.competition(RULES.hash) == RULES
     assert store.competition("00" * 32) is None

@@ -52,7 +52,7 @@ def _modules(path: Path) -> Iterator[str]:
 def test_the_product_imports_what_it_declares() -> None:
     """No dependency is declared for nothing, and none is used that only comes along with another."""
     extras = PROJECT["optional-dependencies"]
-    wanted = declared(*PROJECT["dependencies"], *extras["worker"], *extras["demo"])
+    wanted = declared(*PROJECT["dependencies"], *extras["worker"], *extras["demo"], *extras["s3"])
     assert imported(PRODUCT) - set(BROUGHT_ALONG) | set(NOT_IMPORTED) == wanted
 
 

@@ -140,7 +140,7 @@ def test_only_the_worker_is_given_torch() -> None:
     extras = {path.name: [line for line in _arguments(path, "RUN") if "EXTRAS" in line] for path in DOCKERFILES}
 
     assert [name for name, lines in extras.items() if lines] == ["worker.Dockerfile"]
-    assert _arguments(ROOT / "docker" / "worker.Dockerfile", "ARG") == ["EXTRAS=worker", "FAMILIES="]
+    assert _arguments(ROOT / "docker" / "worker.Dockerfile", "ARG") == ["EXTRAS=worker,s3", "FAMILIES="]
 
 
 @pytest.mark.parametrize(

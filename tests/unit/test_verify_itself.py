@@ -23,11 +23,12 @@ from scoring.receipts.receipt import Circumstances, Finding, Placement, ReceiptI
 from scoring.report import EvaluationReport, Factor, Gate
 from scoring.scores import aggregate
 from scoring.scores.aggregate import METRICS, JudgedSample, ProfileIdentity, ScoreRules, mean, report
+from scoring.store.folder import FolderFiles
 from scoring.synthesis.families import FAMILIES
 from scoring.types import Block, BlockHash, ContentHash, Hotkey, Micro, RoundNumber, TensorsHash
 from tests.builders.rules import asking
 from voice_api.keys import CertifiedKey, ServiceKey, verify
-from workers.evaluation.audio_store import FolderStore, read_receipt
+from workers.evaluation.audio_store import EvidenceStore, read_receipt
 from workers.verify.receipt import VerifyOutcome, check_itself, open_case
 from workers.verify.receipt import verify as run_levels
 
@@ -114,14 +115,14 @@ def sign(document: Document, certificate: Certificate | None = None) -> Signed:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> FolderStore:
+def store(tmp_path: Path) -> EvidenceStore:
     """A store that knows the rules."""
-    kept = FolderStore(tmp_path / "store")
+    kept = EvidenceStore(FolderFiles(tmp_path / "store"))
     kept.keep_evidence(sign(a_document()), RULES)
     return kept
 
 
-def checked(signed: Signed, store: FolderStore, trust: Trust = TRUST, name: str = "receipt") -> VerifyOutcome:
+def checked(signed: Signed, store: EvidenceStore, trust: Trust = TRUST, name: str = "receipt") -> VerifyOutcome:
     """What level 1 finds."""
     return check_itself(open_case(signed, store), trust, name, NOW)
 
@@ -138,9 +139,9 @@ def places(outcome: VerifyOutcome) -> list[str]:
         pytest.param(a_rejection(family=None, track=None, prompts_hash=None), id="rejection before the family was known"),
     ],
 )
-def test_an_honest_receipt_holds(document: Document, store: FolderStore, tmp_path: Path) -> None:
+def test_an_honest_receipt_holds(document: Document, store: EvidenceStore, tmp_path: Path) -> None:
     """Also read back from the store's own file, under the name that its hash gives it."""
-    path = store.keep_evidence(sign(document), RULES)
+    path = tmp_path / "store" / store.keep_evidence(sign(document), RULES)
     outcome = checked(read_receipt(path), store, name=path.stem)
     assert (outcome.differences, outcome.holds) == ((), True)
 
@@ -169,7 +170,7 @@ STRANGERS = [
 
 
 @pytest.mark.parametrize(("edit", "what"), STRANGERS)
-def test_a_stranger_can_change_nothing(edit: Edit, what: str, store: FolderStore) -> None:
+def test_a_stranger_can_change_nothing(edit: Edit, what: str, store: EvidenceStore) -> None:
     """One digit anywhere, and the signature or the certificate does not hold."""
     data = json.loads(json.dumps(sign(a_document()).to_json()))
     edit(data)
@@ -220,7 +221,7 @@ LIARS = [
 
 
 @pytest.mark.parametrize(("edit", "what"), LIARS)
-def test_nor_can_the_worker_that_signs(edit: Edit, what: str, store: FolderStore) -> None:
+def test_nor_can_the_worker_that_signs(edit: Edit, what: str, store: EvidenceStore) -> None:
     """Numbers that do not follow from each other, or other prompts than the block asks, though the signature holds."""
     document = a_document()
     edit(document)
@@ -242,14 +243,14 @@ def test_nor_can_the_worker_that_signs(edit: Edit, what: str, store: FolderStore
         pytest.param(a_certificate(signer=OTHER), TRUST, "signature does not hold", id="signed by another"),
     ],
 )
-def test_a_certificate_that_did_not_hold(certificate: Certificate, trust: Trust, reason: str, store: FolderStore) -> None:
+def test_a_certificate_that_did_not_hold(certificate: Certificate, trust: Trust, reason: str, store: EvidenceStore) -> None:
     """The reason is named; nothing else is found against the receipt."""
     (row,) = checked(sign(a_document(), certificate), store, trust).differences
     assert row.what == "certificate"
     assert reason in row.found
 
 
-def test_a_certificate_may_expire_after_it_was_used(store: FolderStore) -> None:
+def test_a_certificate_may_expire_after_it_was_used(store: EvidenceStore) -> None:
     """An old receipt holds, and its reader is told."""
     case = open_case(sign(a_document()), store)
     later = check_itself(case, TRUST, "receipt", NOW + 2 * HOUR)
@@ -257,7 +258,7 @@ def test_a_certificate_may_expire_after_it_was_used(store: FolderStore) -> None:
     assert any("expired" in note for note in later.notes)
 
 
-def test_a_file_is_named_by_its_hash(store: FolderStore) -> None:
+def test_a_file_is_named_by_its_hash(store: EvidenceStore) -> None:
     """Another receipt in a file's place is noticed."""
     assert places(checked(sign(a_document()), store, name="ab" * 32)) == ["receipt's hash"]
 
@@ -282,14 +283,14 @@ def test_a_file_is_named_by_its_hash(store: FolderStore) -> None:
         pytest.param(a_document(repo="a/b\x1b[2J"), "repo", id="a name that moves the cursor"),
     ],
 )
-def test_what_is_not_formed_as_a_receipt_is_an_error(document: Document, words: str, store: FolderStore) -> None:
+def test_what_is_not_formed_as_a_receipt_is_an_error(document: Document, words: str, store: EvidenceStore) -> None:
     """RECEIPT_INVALID names the field."""
     with pytest.raises(PlatformError, match=words) as caught:
         open_case(sign(document), store)
     assert caught.value.code is Code.RECEIPT_INVALID
 
 
-def test_no_digit_of_the_file_can_be_changed(store: FolderStore) -> None:
+def test_no_digit_of_the_file_can_be_changed(store: EvidenceStore) -> None:
     """Each of hundreds of digits, drawn by chance: an error, or something found; never an exception of a library."""
     raw = json.dumps(sign(a_document()).to_json()).encode()
     digits = [place for place, byte in enumerate(raw) if chr(byte).isdigit()]
@@ -414,7 +415,7 @@ def test_a_processor_stands_in_one_class_with_a_card() -> None:
         AuditRules(drift=0.002, false_alarms=0.01, classes=(twice, twice))
 
 
-def test_levels_stand_on_each_other(store: FolderStore) -> None:
+def test_levels_stand_on_each_other(store: EvidenceStore) -> None:
     """A level is not tried when one before it has found something."""
     case = open_case(sign(a_document(prompts_hash="0" * 64)), store)
     tried: list[int] = []
@@ -428,7 +429,7 @@ def test_levels_stand_on_each_other(store: FolderStore) -> None:
     assert tried == [2]
 
 
-def test_a_silent_failure_needs_no_sound(store: FolderStore) -> None:
+def test_a_silent_failure_needs_no_sound(store: EvidenceStore) -> None:
     """A sample that timed out has neither metrics nor audio, scores 0, and stays in the mean."""
     outcomes = {
         p.id: JudgedSample(gate=Gate.TIMEOUT, metrics={}, pcm_sha256="", seconds=10.0) for group in GROUPS for p in group.prompts

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from bittensor.sp_core import Keypair
+from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from neurons.cli.main import app
@@ -17,11 +18,12 @@ from scoring.receipts import receipt
 from scoring.receipts.audit import Difference
 from scoring.receipts.certificate import Trust
 from scoring.receipts.receipt import Circumstances, Finding, Placement, Signed, Subject
+from scoring.store.folder import FolderFiles
 from scoring.synthesis.families import FAMILIES
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber
 from tests.builders.certificates import a_certificate
 from voice_api.keys import CertifiedKey, ServiceKey, verify
-from workers.evaluation.audio_store import FolderStore
+from workers.evaluation.audio_store import EvidenceStore
 from workers.verify.receipt import VerifyOutcome, check_itself, open_case
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -50,15 +52,15 @@ def a_receipt(rules: Competition) -> Signed:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> FolderStore:
+def store(tmp_path: Path) -> EvidenceStore:
     """A store with a receipt of the demo, which this version's file does not know."""
-    kept = FolderStore(tmp_path / "store")
+    kept = EvidenceStore(FolderFiles(tmp_path / "store"))
     kept.keep_evidence(a_receipt(DEMO), DEMO)
     return kept
 
 
 @pytest.fixture
-def kept_rules(tmp_path: Path, store: FolderStore) -> Path:
+def kept_rules(tmp_path: Path, store: EvidenceStore) -> Path:
     """The store's own copy of its rules."""
     del store
     return tmp_path / "store" / "competitions" / f"{DEMO.hash}.json"
@@ -75,14 +77,14 @@ def a_schedule(folder: Path) -> Path:
     return file
 
 
-def checked(signed: Signed, store: FolderStore, rules: Path = DEFAULT_PATH, *, pinned: bool = False) -> VerifyOutcome:
+def checked(signed: Signed, store: EvidenceStore, rules: Path = DEFAULT_PATH, *, pinned: bool = False) -> VerifyOutcome:
     """What level 1 finds."""
     return check_itself(open_case(signed, store, rules, pinned=pinned), TRUST, "receipt", NOW)
 
 
-def test_rules_are_found_by_their_hash(store: FolderStore, kept_rules: Path, tmp_path: Path) -> None:
+def test_rules_are_found_by_their_hash(store: EvidenceStore, kept_rules: Path, tmp_path: Path) -> None:
     """In a file of versions, in one kept version, in the store, or not at all; a changed one is not the receipt's."""
-    empty = FolderStore(tmp_path / "empty")
+    empty = EvidenceStore(FolderFiles(tmp_path / "empty"))
     assert open_case(a_receipt(DEMO), empty, kept_rules).competition == DEMO
     assert open_case(a_receipt(SHIPPED), empty).competition == SHIPPED
     with pytest.raises(PlatformError, match=DEMO.hash) as caught:
@@ -94,14 +96,14 @@ def test_rules_are_found_by_their_hash(store: FolderStore, kept_rules: Path, tmp
     assert caught.value.code is Code.COMPETITION_INVALID
 
 
-def test_rules_that_only_the_store_has_are_said_to_be_so(store: FolderStore, kept_rules: Path) -> None:
+def test_rules_that_only_the_store_has_are_said_to_be_so(store: EvidenceStore, kept_rules: Path) -> None:
     """Who writes the receipt may write the rules beside it: generous ones hold, and their reader is told to compare them."""
     told = [[DEMO.hash in note for note in checked(a_receipt(DEMO), store, file).notes] for file in (DEFAULT_PATH, kept_rules)]
     assert told == [[False, True], [False]]
 
 
 @pytest.mark.parametrize("pinned", [pytest.param(True, id="pinned"), pytest.param(False, id="not pinned")])
-def test_rules_of_another_round_are_a_difference(store: FolderStore, tmp_path: Path, pinned: bool) -> None:
+def test_rules_of_another_round_are_a_difference(store: EvidenceStore, tmp_path: Path, pinned: bool) -> None:
     """A file's earlier version does not hold in the receipt's round, though the file has it."""
     schedule = a_schedule(tmp_path)
     old, now = load(schedule).version
@@ -110,7 +112,7 @@ def test_rules_of_another_round_are_a_difference(store: FolderStore, tmp_path: P
     assert checked(a_receipt(now), store, schedule, pinned=pinned).holds
 
 
-def test_pinned_rules_are_not_replaced_by_the_stores(store: FolderStore, tmp_path: Path) -> None:
+def test_pinned_rules_are_not_replaced_by_the_stores(store: EvidenceStore, tmp_path: Path) -> None:
     """The store has the receipt's rules; whoever names a file asks whether that file's rules were used."""
     (row,) = checked(a_receipt(DEMO), store, a_schedule(tmp_path), pinned=True).differences
     assert (row.what, row.claimed) == ("rules of round 3", DEMO.hash)
@@ -127,7 +129,7 @@ def verify_file(file: Path, *options: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def demo_receipt(tmp_path: Path, store: FolderStore) -> Path:
+def demo_receipt(tmp_path: Path, store: EvidenceStore) -> Path:
     """The file of the demo's receipt."""
     del store
     (file,) = (tmp_path / "store" / "receipts").iterdir()
@@ -162,6 +164,28 @@ def test_rules_that_are_nowhere_are_a_coded_error(demo_receipt: Path, kept_rules
     with pytest.raises(PlatformError, match=f"{DEMO.hash}.*--competition") as caught:
         verify_file(demo_receipt)
     assert caught.value.code is Code.COMPETITION_INVALID
+
+
+def test_a_receipt_is_named_by_its_hash_in_a_store(demo_receipt: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store of --store or of VOICE_STORE keeps it, and the rules that it names; a hash without a store says what to name."""
+    answer = verify_file(Path(demo_receipt.stem), "--store", str(tmp_path / "store"))
+    assert (answer["holds"], answer["receipt"]) == (True, demo_receipt.stem)
+    with pytest.raises(PlatformError, match="--store or VOICE_STORE"):
+        verify_file(Path(demo_receipt.stem))
+    monkeypatch.setenv("VOICE_STORE", str(tmp_path / "store"))
+    assert verify_file(Path(demo_receipt.stem))["holds"]
+    with pytest.raises(PlatformError, match="no receipt ffff") as caught:
+        verify_file(Path("f" * 64))
+    assert caught.value.code is Code.ARGUMENT_INVALID
+
+
+def test_storage_without_its_keys_is_a_wrong_setting(demo_receipt: Path) -> None:
+    """It names the settings that are missing; an address that is no place is refused by what it should be."""
+    with pytest.raises(PlatformError, match="VOICE_S3_ACCESS_KEY") as caught:
+        verify_file(Path(demo_receipt.stem), "--store", "s3://evidence/store")
+    assert caught.value.code is Code.SETTING_INVALID
+    with pytest.raises(ValidationError, match="s3://BUCKET/PREFIX"):
+        verify_file(demo_receipt, "--store", "https://evidence")
 
 
 def test_a_receipt_that_is_not_there_is_a_wrong_argument(tmp_path: Path) -> None:

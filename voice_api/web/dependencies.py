@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from redis.asyncio import Redis
 
 from scoring.competition import Schedule
+from scoring.store.files import StoredFiles
 from scoring.types import Block
 from voice_api.db.database import Pool
 from voice_api.db.evaluations import Depth
@@ -164,6 +165,8 @@ class Service:
     derived: DerivedCache
     pairs: BlindPairs
     news: LiveNews
+    store: StoredFiles | None
+    """The files of evidence; None where no store is named."""
 
     @classmethod
     def over(cls, settings: ApiSettings, schedule: Schedule, metrics: ApiMetrics, pool: Pool, redis: Redis) -> Self:
@@ -181,6 +184,7 @@ class Service:
             derived=DerivedCache(settings.copies_folder, settings.copies_bytes),
             pairs=BlindPairs(redis),
             news=LiveNews(partial(stores.watch.newest, settings.hotkey)),
+            store=None if settings.store_place is None else settings.files(settings.store_place),
         )
 
 

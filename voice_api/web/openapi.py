@@ -156,5 +156,5 @@ _OUTSIDE: Responses = {
         "x-codes": [Code.REQUEST_INVALID.value],
     },
 }
-AUDIO_ERRORS: Responses = {**LOOKUP_ERRORS, **_OUTSIDE}
-DERIVED_ERRORS: Responses = {**refusals(*_READ, Code.NOT_FOUND, Code.AUDIO_INVALID), **_OUTSIDE}
+AUDIO_ERRORS: Responses = {**refusals(*_READ, Code.NOT_FOUND, Code.STORE_UNAVAILABLE), **_OUTSIDE}
+DERIVED_ERRORS: Responses = {**refusals(*_READ, Code.NOT_FOUND, Code.AUDIO_INVALID, Code.STORE_UNAVAILABLE), **_OUTSIDE}

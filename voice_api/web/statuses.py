@@ -23,5 +23,6 @@ STATUS: dict[Code, HTTPStatus] = {
     Code.TEXT_INVALID: HTTPStatus.UNPROCESSABLE_ENTITY,
     Code.DATABASE_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
     Code.REDIS_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+    Code.STORE_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """Every code that a request can end with; any other is a fault of the service itself."""

@@ -1,10 +1,10 @@
-"""The store of evidence as a folder; it is enough to judge every score again."""
+"""The store of evidence: sounds, receipts and the rules they name; it is enough to judge every score again."""
 
 import hashlib
 import io
 import json
-import os
-import uuid
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -13,105 +13,107 @@ from pydantic import ValidationError
 
 from scoring.audio.spoken import Spoken
 from scoring.competition import MOST_AUDIO_SECONDS, Competition
-from scoring.errors import Code, InfrastructureFault, PlatformError
+from scoring.errors import Code, PlatformError
 from scoring.receipts import receipt
 from scoring.receipts.receipt import MAX_BYTES, ReceiptInvalid, Signed
-from scoring.receipts.store import StoreLayout
+from scoring.receipts.store import audio_name, competition_name, receipt_name
+from scoring.store.files import NotStored, StoredFiles
 from workers.sandbox.guest.frames import MAX_RATE
 
 _MOST_SAMPLES = MOST_AUDIO_SECONDS * MAX_RATE
 """A file of a stranger's store may unpack to more than there is memory."""
+FRESH = timedelta(hours=1)
+"""The age up to which a kept sound is not written again. Nothing may clear sounds away that are not much older."""
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
-class FolderStore:
-    """An `AudioStore` in one folder, which the workers of a host or of a shared disk have in common."""
+class EvidenceStore:
+    """An `AudioStore` over the files of a folder or of S3-compatible storage, which the workers of a network have in common."""
 
-    def __init__(self, folder: Path) -> None:
-        self._layout = StoreLayout(folder)
+    def __init__(self, files: StoredFiles) -> None:
+        self._files = files
 
     def keep_audio(self, spoken: Spoken) -> None:
-        """Write the sample as FLAC, unless its hash is kept already."""
+        """Write the sample as FLAC, unless its hash was kept a moment ago.
+
+        One that was kept longer ago is written again: whoever clears old sounds away then sees that this one is spoken of.
+        """
         if not spoken.pcm:
             return
-        path = self._layout.audio(hashlib.sha256(spoken.pcm).hexdigest())
-        if not _is_kept(path):
+        name = audio_name(hashlib.sha256(spoken.pcm).hexdigest())
+        kept = self._files.look(name)
+        if kept is None or datetime.now(UTC) - kept.written > FRESH:
             flac = io.BytesIO()
             soundfile.write(flac, np.frombuffer(spoken.pcm, dtype="<i2"), spoken.rate, format="FLAC", subtype="PCM_16")
-            _write(path, flac.getvalue())
+            self._files.write(name, flac.getvalue())
 
     def audio(self, pcm_sha256: str) -> tuple[bytes, int]:
         """Read a sample and compare it with its hash."""
-        path = self._layout.audio(pcm_sha256)
-        if not _is_kept(path):
-            raise PlatformError(Code.AUDIO_MISSING, f"there is no audio {pcm_sha256} in {self._layout.folder}")
+        if not _DIGEST.fullmatch(pcm_sha256):
+            raise PlatformError(Code.AUDIO_MISSING, f"there is no audio {pcm_sha256!r}: a hash has 64 hex digits")
         try:
-            with soundfile.SoundFile(path) as file:
+            flac = self._files.read(audio_name(pcm_sha256))
+        except NotStored as exc:
+            raise PlatformError(Code.AUDIO_MISSING, f"there is no audio {pcm_sha256} in {self._files}") from exc
+        try:
+            with soundfile.SoundFile(io.BytesIO(flac)) as file:
                 samples = file.read(_MOST_SAMPLES // file.channels, dtype="int16")
                 rate = file.samplerate
-        except (OSError, soundfile.SoundFileError) as exc:
-            raise PlatformError(Code.AUDIO_INVALID, f"the audio {pcm_sha256} in {self._layout.folder} cannot be read") from exc
+        except soundfile.SoundFileError as exc:
+            raise PlatformError(Code.AUDIO_INVALID, f"the audio {pcm_sha256} in {self._files} cannot be read") from exc
         pcm = samples.astype("<i2").tobytes()
         if hashlib.sha256(pcm).hexdigest() != pcm_sha256:
-            raise PlatformError(Code.AUDIO_INVALID, f"the audio {pcm_sha256} in {self._layout.folder} was changed")
+            raise PlatformError(Code.AUDIO_INVALID, f"the audio {pcm_sha256} in {self._files} was changed")
         return pcm, int(rate)
 
-    def keep_evidence(self, signed: Signed, competition: Competition) -> Path:
-        """Write the receipt and its rules, each under its hash."""
-        rules = self._layout.competition(competition.hash)
-        if not _is_kept(rules):
-            _write(rules, competition.model_dump_json(indent=1).encode())
-        path = self._layout.receipt(receipt.digest(signed.receipt))
-        _write(path, json.dumps(signed.to_json(), indent=1, allow_nan=False).encode())
-        return path
+    def keep_evidence(self, signed: Signed, competition: Competition) -> str:
+        """Write the receipt and its rules, each under its hash; the name of the receipt's file."""
+        rules = competition_name(competition.hash)
+        if self._files.look(rules) is None:
+            self._files.write(rules, competition.model_dump_json(indent=1).encode())
+        name = receipt_name(receipt.digest(signed.receipt))
+        self._files.write(name, json.dumps(signed.to_json(), indent=1, allow_nan=False).encode())
+        return name
+
+    def receipt(self, receipt_hash: str) -> Signed:
+        """A kept receipt; raises PlatformError: ARGUMENT_INVALID where none has this hash, RECEIPT_INVALID."""
+        name = receipt_name(receipt_hash)
+        try:
+            return _signed(self._files.read(name, MAX_BYTES + 1), name)
+        except NotStored as exc:
+            raise PlatformError(Code.ARGUMENT_INVALID, f"There is no receipt {receipt_hash} in {self._files}.") from exc
 
     def competition(self, competition_hash: str) -> Competition | None:
         """Read the rules and compare them with their hash."""
-        path = self._layout.competition(competition_hash)
-        if not _is_kept(path):
-            return None
+        name = competition_name(competition_hash)
         try:
-            with path.open("rb") as file:
-                found = Competition.model_validate_json(file.read(MAX_BYTES))
-        except (OSError, ValidationError) as exc:
-            raise PlatformError(Code.COMPETITION_INVALID, f"{path} holds no competition that this version can read") from exc
+            found = Competition.model_validate_json(self._files.read(name, MAX_BYTES))
+        except NotStored:
+            return None
+        except ValidationError as exc:
+            why = f"{name} in {self._files} holds no competition that this version can read"
+            raise PlatformError(Code.COMPETITION_INVALID, why) from exc
         if found.hash != competition_hash:
-            raise PlatformError(Code.COMPETITION_INVALID, f"{path} holds the competition {found.hash}: it was changed")
+            raise PlatformError(
+                Code.COMPETITION_INVALID, f"{name} in {self._files} holds the competition {found.hash}: it was changed"
+            )
         return found
 
 
 def read_receipt(path: Path) -> Signed:
-    """Read the file that `keep_evidence` wrote.
+    """Read the file of a receipt.
 
     Raises PlatformError: ARGUMENT_INVALID for a file that cannot be read, RECEIPT_INVALID, also for a name that occurs twice.
     """
     try:
         with path.open("rb") as file:
-            return Signed.from_bytes(file.read(MAX_BYTES + 1))
+            return _signed(file.read(MAX_BYTES + 1), str(path))
     except OSError as exc:
         raise PlatformError(Code.ARGUMENT_INVALID, f"The receipt {path} cannot be read: {exc.strerror}.") from exc
+
+
+def _signed(content: bytes, where: str) -> Signed:
+    try:
+        return Signed.from_bytes(content)
     except ReceiptInvalid as exc:
-        raise PlatformError(Code.RECEIPT_INVALID, f"{path}: {exc}") from exc
-
-
-def _is_kept(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError as exc:
-        raise InfrastructureFault(Code.STORE_UNAVAILABLE, f"{path.parent} cannot be read ({exc.strerror})") from exc
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write all or nothing, under a name of its own first; the data is on the disk when it returns."""
-    part = path.with_name(f".new-{uuid.uuid4().hex}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with part.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as exc:
-        raise InfrastructureFault(Code.STORE_UNAVAILABLE, f"{path.parent} cannot be written ({exc.strerror})") from exc
+        raise PlatformError(Code.RECEIPT_INVALID, f"{where}: {exc}") from exc

@@ -3,16 +3,17 @@
 import asyncio
 import hashlib
 import re
+from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
-from pathlib import Path as File
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Request, Response
 from starlette.exceptions import HTTPException
 
 from scoring.errors import Code, PlatformError
-from scoring.receipts.store import StoreLayout
+from scoring.receipts.store import audio_name
+from scoring.store.files import NotStored, StoredFile, StoredFiles
 from voice_api.web.dependencies import Service, ServiceDep
 from voice_api.web.listening.derived import Derived
 from voice_api.web.openapi import AUDIO_ERRORS, DERIVED_ERRORS, Responses
@@ -23,6 +24,8 @@ router = APIRouter(prefix="/v1/samples", tags=["samples"], route_class=Route)
 Digest = Annotated[
     str, Path(pattern="^[0-9a-f]{64}$", description="SHA-256 of the PCM (s16le, mono), 64 hex digits.", examples=["a5" * 32])
 ]
+Bounds = tuple[int, int]
+"""The first and the last byte of a range, counted from 0."""
 _FLAC = "audio/flac"
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
 _SCHEMA = {_FLAC: {"schema": {"type": "string", "format": "binary"}}}
@@ -59,8 +62,11 @@ async def get(
     request: Request, pcm_sha256: Digest, service: ServiceDep, asked: Asked = None, if_range: IfRange = None
 ) -> Response:
     """A sample's audio as FLAC. It never changes under its hash."""
-    flac = await asyncio.to_thread(read_flac, service.settings.store_folder, pcm_sha256)
-    return in_parts(request, flac, _FLAC, asked, if_range)
+    kept = await asyncio.to_thread(_kept_flac, service.store, pcm_sha256)
+    etag = f'"{pcm_sha256[:24]}-{kept.size:x}"'
+    bounds = _chosen(asked, if_range, etag, kept.size)
+    flac = await asyncio.to_thread(read_flac, service.store, pcm_sha256, bounds)
+    return _answer(request, _Part(flac, bounds, kept.size), _FLAC, etag, IMMUTABLE)
 
 
 @router.get("/{pcm_sha256}/{kind}", responses=_DERIVED, response_class=Response)
@@ -74,7 +80,7 @@ async def derived(
 
 async def derived_of(service: Service, kind: Derived, pcm_sha256: str) -> bytes:
     """What is derived of a stored sample; raises PlatformError(NOT_FOUND)."""
-    return await service.derived.get(kind, pcm_sha256, partial(read_flac, service.settings.store_folder, pcm_sha256))
+    return await service.derived.get(kind, pcm_sha256, partial(read_flac, service.store, pcm_sha256))
 
 
 def in_parts(
@@ -82,28 +88,54 @@ def in_parts(
 ) -> Response:
     """The whole, the one range that was asked for, or 304 where the caller has it."""
     etag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
-    headers = {"ETag": etag, "Cache-Control": caches, "Accept-Ranges": "bytes"}
-    whole = conditional(request, Response(data, media_type=media_type, headers=headers))
-    part = _RANGE.fullmatch(asked or "")  # several ranges at once, or other units, may be answered by the whole
-    if whole.status_code == HTTPStatus.NOT_MODIFIED or part is None or if_range not in (None, etag):
-        return whole
-    first, last = _bounds(part[1], part[2], len(data))
-    headers["Content-Range"] = f"bytes {first}-{last}/{len(data)}"
-    return Response(data[first : last + 1], HTTPStatus.PARTIAL_CONTENT, media_type=media_type, headers=headers)
+    bounds = _chosen(asked, if_range, etag, len(data))
+    part = data if bounds is None else data[bounds[0] : bounds[1] + 1]
+    return _answer(request, _Part(part, bounds, len(data)), media_type, etag, caches)
 
 
-def read_flac(store: File | None, pcm_sha256: str) -> bytes:
-    """A stored file; raises PlatformError(NOT_FOUND)."""
-    missing = PlatformError(Code.NOT_FOUND, f"there is no audio {pcm_sha256}")
+def read_flac(store: StoredFiles | None, pcm_sha256: str, bounds: Bounds | None = None) -> bytes:
+    """A stored file, or the part between these bytes; raises PlatformError(NOT_FOUND), InfrastructureFault(STORE_UNAVAILABLE)."""
+    name, missing = audio_name(pcm_sha256), PlatformError(Code.NOT_FOUND, f"there is no audio {pcm_sha256}")
     if store is None:
         raise missing
     try:
-        return StoreLayout(store).audio(pcm_sha256).read_bytes()
-    except OSError as exc:
+        return store.read(name) if bounds is None else store.read_part(name, *bounds)
+    except NotStored as exc:
         raise missing from exc
 
 
-def _bounds(first: str, last: str, size: int) -> tuple[int, int]:
+def _kept_flac(store: StoredFiles | None, pcm_sha256: str) -> StoredFile:
+    kept = None if store is None else store.look(audio_name(pcm_sha256))
+    if kept is None:
+        raise PlatformError(Code.NOT_FOUND, f"there is no audio {pcm_sha256}")
+    return kept
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Bytes of a file, where in it they lie (None: they are all of it), and its size."""
+
+    data: bytes
+    bounds: Bounds | None
+    size: int
+
+
+def _chosen(asked: str | None, if_range: str | None, etag: str, size: int) -> Bounds | None:
+    """The range that is answered; None for the whole, as for several ranges at once, other units, and another version's range."""
+    part = _RANGE.fullmatch(asked or "")
+    return None if part is None or if_range not in (None, etag) else _bounds(part[1], part[2], size)
+
+
+def _answer(request: Request, part: _Part, media_type: str, etag: str, caches: str) -> Response:
+    headers = {"ETag": etag, "Cache-Control": caches, "Accept-Ranges": "bytes"}
+    whole = conditional(request, Response(part.data, media_type=media_type, headers=headers))
+    if whole.status_code == HTTPStatus.NOT_MODIFIED or part.bounds is None:
+        return whole
+    headers["Content-Range"] = f"bytes {part.bounds[0]}-{part.bounds[1]}/{part.size}"
+    return Response(part.data, HTTPStatus.PARTIAL_CONTENT, media_type=media_type, headers=headers)
+
+
+def _bounds(first: str, last: str, size: int) -> Bounds:
     """The first and the last byte of a range, as HTTP counts them; an error 416 outside the file."""
     if first:
         begin, end = int(first), min(int(last or size - 1), size - 1)

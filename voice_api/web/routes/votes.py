@@ -65,7 +65,7 @@ async def clip(
         case ClipForm.OPUS:
             data, media = await derived_of(service, Derived.OPUS, digest), Derived.OPUS.media_type
         case ClipForm.FLAC:
-            data, media = await asyncio.to_thread(read_flac, service.settings.store_folder, digest), "audio/flac"
+            data, media = await asyncio.to_thread(read_flac, service.store, digest), "audio/flac"
         case _:
             assert_never(form)
     return in_parts(request, data, media, asked, if_range, caches=_PRIVATE)
