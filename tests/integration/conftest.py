@@ -47,6 +47,7 @@ from scoring.types import (
 )
 from tests.builders import chain
 from tests.builders.ranking import SMALL
+from tests.builders.speeches import crown, scored
 from voice_api.db.database import Pool
 from voice_api.db.evaluations import Claim, Verdict
 from voice_api.db.queue import EvaluationQueue
@@ -401,3 +402,18 @@ async def stack(
         [new_submission(hotkey=Hotkey(hotkey), commit_block=Block(100 + n)) for n, hotkey in enumerate(("h2", "h3"))]
     )
     return stack
+
+
+@pytest.fixture
+async def king(
+    pool: Pool,
+    api_settings: Callable[..., ApiSettings],
+    new_submission: Callable[..., NewSubmission],
+    new_round: Callable[..., NewRound],
+    verdict: Callable[..., Verdict],
+) -> NewSubmission:
+    """Who holds the top in the ledger of the validator that the API answers as; of a family that hears descriptions."""
+    commitment = new_submission(hotkey=Hotkey("king-hotkey"), repo="miner/king")
+    await scored(pool, commitment, new_round(3), verdict())
+    await crown(pool, api_settings().hotkey, commitment, 3)
+    return commitment

@@ -57,7 +57,7 @@ PLENTY = 1_000_000
 """Requests a minute: what is tried here is not the limit."""
 FUZZ = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
 _TIMEOUT = 20.0
-OPEN = frozenset({"POST /v1/speech", "POST /v1/votes", "POST /v1/votes/pairs"})
+OPEN = frozenset({"POST /v1/audio/speech", "POST /v1/speech", "POST /v1/votes", "POST /v1/votes/pairs"})
 """Writes that take no signature. Here nobody has a voice to speak with, and no clip to vote on."""
 
 

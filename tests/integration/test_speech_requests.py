@@ -3,7 +3,6 @@
 import asyncio
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,19 +13,17 @@ import soundfile
 
 from scoring.errors import Code
 from scoring.types import Hotkey
-from tests.builders.speeches import crown, scored
+from tests.builders.speeches import scored
 from tests.integration.recordings import API
+from tests.integration.speech_bed import RATE, TEXT, speak_next
 from voice_api.db.database import Pool
 from voice_api.db.evaluations import Verdict
 from voice_api.db.rounds import NewRound
-from voice_api.db.speeches import Speeches, SpeechSound
-from voice_api.db.states import QueueName
+from voice_api.db.speeches import Speeches
 from voice_api.db.submissions import NewSubmission
 from voice_api.settings import ApiSettings
 
-TEXT = "Open the gate before the rain comes."
 DISCLOSURE = "Künstliche Stimme, 100% synthetic."
-RATE = 22_050
 Opened = Callable[..., Awaitable[httpx.AsyncClient]]
 
 
@@ -46,36 +43,6 @@ async def opened(
     yield build
     for browser in browsers:
         await browser.aclose()
-
-
-@pytest.fixture
-async def king(
-    pool: Pool,
-    api_settings: Callable[..., ApiSettings],
-    new_submission: Callable[..., NewSubmission],
-    new_round: Callable[..., NewRound],
-    verdict: Callable[..., Verdict],
-) -> NewSubmission:
-    """Who holds the top in the ledger of the validator that the API answers as; of a family that hears descriptions."""
-    commitment = new_submission(hotkey=Hotkey("king-hotkey"), repo="miner/king")
-    await scored(pool, commitment, new_round(3), verdict())
-    await crown(pool, api_settings().hotkey, commitment, 3)
-    return commitment
-
-
-def tone(seconds: float = 0.5, rate: int = RATE) -> bytes:
-    """A FLAC file of 440 Hz."""
-    time = np.arange(int(seconds * rate)) / rate
-    file = io.BytesIO()
-    soundfile.write(file, 0.5 * np.sin(2 * np.pi * 440 * time), rate, format="FLAC", subtype="PCM_16")
-    return file.getvalue()
-
-
-async def speak_next(pool: Pool, flac: bytes | None = None) -> None:
-    """Do what a worker does with the next sentence, once it is there."""
-    while (claim := await Speeches(pool).claim(QueueName.CPU, "w1", timedelta(minutes=1))) is None:  # noqa: ASYNC110 - another task asks
-        await asyncio.sleep(0.01)
-    await Speeches(pool).finish(claim, SpeechSound(audio=flac or tone(), rate=RATE, seconds=0.5, speak_seconds=0.125))
 
 
 async def test_it_is_off_until_the_operator_switches_it_on(opened: Opened, king: NewSubmission) -> None:

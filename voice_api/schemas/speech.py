@@ -168,3 +168,18 @@ class OpenAiSpeechIn(BaseModel):
     def voice_name(self) -> str:
         """The voice's name."""
         return self.voice if isinstance(self.voice, str) else self.voice.id
+
+
+class OpenAiErrorDetail(Wire):
+    """An error in the words of OpenAI's API."""
+
+    message: Annotated[str, Field(examples=["several tracks have a king, name one of them: large, small"])]
+    type: Annotated[str, Field(examples=["invalid_request_error"])]
+    param: Annotated[str | None, Field(examples=[None])]
+    code: Annotated[str, Field(description="Our code's name.", examples=["voice-missing"])]
+
+
+class OpenAiErrorOut(Wire):
+    """An error as OpenAI's clients read it."""
+
+    error: OpenAiErrorDetail

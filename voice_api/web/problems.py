@@ -10,11 +10,12 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from scoring.errors import EXPLANATIONS, Code, VoiceError
+from scoring.errors import EXPLANATIONS, Code, VoiceError, with_advice
 from voice_api.errors import TooManyRequests
 from voice_api.schemas import Problem
 from voice_api.web.middleware import complete_headers
 from voice_api.web.pages.error import error_page, wants_page
+from voice_api.web.speech.openai_form import OPENAI_SPEECH, openai_error
 from voice_api.web.statuses import STATUS
 
 log = structlog.get_logger()
@@ -31,7 +32,7 @@ _HEADERS: dict[HTTPStatus, dict[str, str]] = {
 
 
 def problem(request: Request, code: Code, detail: str, status: HTTPStatus | None = None) -> Response:
-    """The response for a code, a page for who reads pages; `status` only where HTTP itself asks for another one."""
+    """The response for a code, in the form that the caller reads; `status` only where HTTP itself asks for another one."""
     chosen = status or STATUS.get(code, HTTPStatus.INTERNAL_SERVER_ERROR)
     body = Problem(
         type=f"urn:voice:problem:{code.slug}",
@@ -43,6 +44,8 @@ def problem(request: Request, code: Code, detail: str, status: HTTPStatus | None
         advice=EXPLANATIONS[code].advice,
         request_id=getattr(request.state, "request_id", ""),
     )
+    if request.url.path == OPENAI_SPEECH:
+        return openai_error(chosen, with_advice(detail, code), code.slug, _HEADERS.get(chosen, {}))
     headers = {"Vary": "Accept", **_HEADERS.get(chosen, {})}
     if wants_page(request):
         return error_page(body, headers)

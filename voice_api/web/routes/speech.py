@@ -16,8 +16,8 @@ from voice_api.web.dependencies import Service, ServiceDep
 from voice_api.web.openapi import AUDIO_ERRORS, LOOKUP_ERRORS, SPEECH_ERRORS, Responses
 from voice_api.web.route import Route
 from voice_api.web.routes.samples import Asked, IfRange, in_parts
-from voice_api.web.speech.ask import LONGEST_WAIT, SpeechAsked, ask, when_ended
-from voice_api.web.speech.formats import TRAITS, SoundFormat, encode
+from voice_api.web.speech.ask import LONGEST_WAIT, SpeechAsked, address_of, ask, when_ended
+from voice_api.web.speech.formats import SOUNDS, TRAITS, SoundFormat, encode
 
 router = APIRouter(prefix="/v1/speech", tags=["speech"], route_class=Route)
 
@@ -25,10 +25,9 @@ DISCLOSURE = "X-Voice-Disclosure"
 """The header that carries the operator's words about the sound, percent-encoded where they are not ASCII."""
 _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,6})(?:$|[,;\s])")
 _PRINTABLE = "".join(set(printable) - set("%\t\n\r\x0b\x0c"))
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
 _KEPT = "private, max-age=3600"
 _SOUNDS: Responses = {
-    200: {"description": "The sound.", "content": {traits.media_type: _BINARY for traits in TRAITS.values()}},
+    200: {"description": "The sound.", "content": SOUNDS},
     206: {"description": "The part that Range asked for."},
     **AUDIO_ERRORS,
 }
@@ -104,8 +103,3 @@ async def sound_of(service: Service, speech_id: UUID, wanted: SoundFormat) -> by
 def disclose(response: Response, service: Service) -> None:
     """Add the operator's words about such sounds."""
     response.headers[DISCLOSURE] = quote(service.settings.speech_disclosure, safe=_PRINTABLE)
-
-
-def address_of(request: Request) -> str:
-    """The address that asks."""
-    return request.client.host if request.client else "local"

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from fastapi import Request
+
 from scoring.errors import Code, PlatformError
 from scoring.language.text import unreadable
 from scoring.synthesis.families import FAMILIES
@@ -30,6 +32,11 @@ class SpeechAsked:
     voice: str
     track: str | None
     address: str
+
+
+def address_of(request: Request) -> str:
+    """The address that asks."""
+    return request.client.host if request.client else "local"
 
 
 def budget_of(settings: SpeechSettings) -> SpeechBudget:

@@ -41,6 +41,8 @@ TRAITS = {
     SoundFormat.MP3: FormatTraits("audio/mpeg", "MP3", "MPEG_LAYER_III", (16_000, 22_050, 24_000, 32_000, 44_100, 48_000)),
     SoundFormat.PCM: FormatTraits("audio/pcm", "RAW", "PCM_16", (PCM_RATE,)),
 }
+SOUNDS = {traits.media_type: {"schema": {"type": "string", "format": "binary"}} for traits in TRAITS.values()}
+"""The media types of all formats, as OpenAPI describes an answer's content."""
 
 
 def encode(flac: bytes, wanted: SoundFormat, comment: str) -> bytes:
