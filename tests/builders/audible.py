@@ -2,7 +2,9 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,8 +16,21 @@ from scoring.store.folder import FolderFiles
 from tests.judged_alike import judged_alike
 from workers.evaluation.audio_store import EvidenceStore
 
+if TYPE_CHECKING:
+    from tests.integration.conftest import ValidatorBed
+
 RATE = 22_050
 SECONDS = 0.3
+
+
+async def audible_round(stack: "ValidatorBed", store: Path, first: int = 500_000, second: int = 800_000) -> "ValidatorBed":
+    """A closed round of the bed's two models with these scores, each of their clips in the store."""
+    bed = replace(stack, judged_alike=AudibleJudge(store))
+    assert await bed.tick()
+    for score in (first, second):
+        await bed.judge(await bed.claim(), score)
+    assert await bed.tick()
+    return bed
 
 
 class AudibleJudge:

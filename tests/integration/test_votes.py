@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 
 from scoring.errors import Code
 from scoring.receipts.store import StoreLayout
-from tests.builders.audible import SECONDS, AudibleJudge
+from tests.builders.audible import SECONDS, AudibleJudge, audible_round
 from voice_api.db.database import Pool
 from voice_api.settings import ApiSettings
 
@@ -30,12 +30,7 @@ From = Callable[[str], httpx.AsyncClient]
 @pytest.fixture
 async def bed(stack: "ValidatorBed", tmp_path: Path) -> "ValidatorBed":
     """A closed round with two models, each clip in the store."""
-    bed = replace(stack, judged_alike=AudibleJudge(tmp_path / "store"))
-    assert await bed.tick()
-    await bed.judge(await bed.claim(), 500_000)
-    await bed.judge(await bed.claim(), 800_000)
-    assert await bed.tick()
-    return bed
+    return await audible_round(stack, tmp_path / "store")
 
 
 @pytest.fixture

@@ -112,9 +112,11 @@ class Votes:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def rounds(self, track: str | None = None, limit: int = RECENT_ROUNDS) -> tuple[RoundTrack, ...]:
-        """The newest closed rounds, newest first, by track, where two submissions or more can be compared."""
-        return tuple(read(RoundTrack, row) for row in await self._fetch("votes.rounds", track, limit))
+    async def rounds(
+        self, track: str | None = None, *, limit: int = RECENT_ROUNDS, least: int = 2, up_to: RoundNumber | None = None
+    ) -> tuple[RoundTrack, ...]:
+        """The newest closed rounds (up to one, if named), newest first, by track, with at least so many scored submissions."""
+        return tuple(read(RoundTrack, row) for row in await self._fetch("votes.rounds", track, limit, least, up_to))
 
     async def scored(self, number: RoundNumber, track: str) -> tuple[ScoredEvaluation, ...]:
         """A closed round's scored evaluations in a track, best first."""

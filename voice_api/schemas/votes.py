@@ -29,6 +29,7 @@ class PairClipOut(Wire):
     opus: Annotated[str, Field(description="The small copy's path.", examples=["/v1/votes/pairs/…/first/opus"])]
     flac: Annotated[str, Field(description="The whole clip's path.", examples=["/v1/votes/pairs/…/first/flac"])]
     lufs: Annotated[float, Field(description="Loudness by BS.1770, LUFS: to play both alike.", examples=[-23.4])]
+    peak: Annotated[float, Field(description="Greatest value, 0 … 1: as far as it can be made louder.", examples=[0.62])]
     seconds: Annotated[float, Field(description="Length.", examples=[4.2])]
 
 

@@ -1,11 +1,12 @@
 -- name: rounds
--- The newest closed rounds with the tracks in which two submissions or more were scored.
+-- The newest closed rounds, up to $4 if named, with the tracks in which $3 submissions or more were scored.
 select recent.round, e.track
-from (select round from rounds where state in ('closed', 'folded') order by round desc limit $2) recent
+from (select round from rounds where state in ('closed', 'folded') and ($4::integer is null or round <= $4)
+      order by round desc limit $2) recent
 join evaluations e using (round)
 where e.state = 'scored' and e.track is not null and ($1::text is null or e.track = $1)
 group by recent.round, e.track
-having count(*) > 1
+having count(*) >= $3
 order by recent.round desc, e.track;
 
 -- name: scored

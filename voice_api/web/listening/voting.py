@@ -27,9 +27,10 @@ _TRIES = 5
 
 @dataclass(frozen=True, slots=True)
 class ClipMeasures:
-    """Loudness in LUFS (BS.1770) and length of a clip."""
+    """Loudness in LUFS (BS.1770), greatest value (0 … 1) and length of a clip."""
 
     lufs: float
+    peak: float
     seconds: float
 
 
@@ -101,7 +102,7 @@ async def _draw(service: Service, voter: str, rounds: Sequence[RoundTrack]) -> B
 async def measures(service: Service, pcm_sha256: str) -> ClipMeasures:
     """The measures of a stored clip; raises PlatformError(NOT_FOUND) where it is not, or no longer, there."""
     found = json.loads(await derived_of(service, Derived.LOUDNESS, pcm_sha256))
-    return ClipMeasures(lufs=found["lufs"], seconds=found["seconds"])
+    return ClipMeasures(lufs=found["lufs"], peak=found["peak"], seconds=found["seconds"])
 
 
 async def keep_vote(service: Service, voter: str, pair: UUID, choice: VoteChoice, factor: Factor | None) -> KeptVote:

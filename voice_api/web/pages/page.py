@@ -40,6 +40,7 @@ class NavigationLink:
 
 NAVIGATION = (
     NavigationLink("/", "Leaderboard"),
+    NavigationLink("/listen", "Listen"),
     NavigationLink("/rounds", "Rounds"),
     NavigationLink("/queue", "Queue"),
     NavigationLink("/weights", "Weights"),

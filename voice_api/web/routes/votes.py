@@ -86,4 +86,4 @@ async def read_agreement(service: ServiceDep, track: Track = None) -> AgreementO
 
 def _clip(pair: UUID, side: PairSide, measured: ClipMeasures) -> PairClipOut:
     opus, flac = (f"{router.prefix}/pairs/{pair}/{side}/{form}" for form in ClipForm)
-    return PairClipOut(opus=opus, flac=flac, lufs=measured.lufs, seconds=measured.seconds)
+    return PairClipOut(opus=opus, flac=flac, lufs=measured.lufs, peak=measured.peak, seconds=measured.seconds)
