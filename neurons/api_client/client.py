@@ -45,6 +45,7 @@ from voice_api.schemas.evaluations import EvaluationOut, EvaluationPage
 from voice_api.schemas.leaderboard import UidExplanationOut
 from voice_api.schemas.ledger import LedgerEntryOut, LedgerPage
 from voice_api.schemas.operations import ORDERS, Order, Ordered, StuckOut, StuckPage, Verb, WorkerOut, WorkersOut
+from voice_api.schemas.prompts import RoundPromptsOut
 from voice_api.schemas.readiness import Readiness
 from voice_api.schemas.receipts import SampleOut, SamplePage
 from voice_api.schemas.rounds import EvidenceOut, RoundOut, RoundPage
@@ -172,6 +173,10 @@ class VoiceApi:
         """One round."""
         return await self._read(f"/v1/rounds/{number}", RoundOut)
 
+    async def prompts(self, number: RoundNumber) -> RoundPromptsOut:
+        """What a round asked of each track."""
+        return await self._read(f"/v1/rounds/{number}/prompts", RoundPromptsOut)
+
     async def evidence(self, number: RoundNumber) -> EvidenceOut:
         """A round's evidence: everything that a validator folds into its ledger."""
         return await self._read(f"/v1/rounds/{number}/evidence", EvidenceOut)
@@ -215,6 +220,10 @@ class VoiceApi:
     async def receipt(self, receipt_hash: str) -> bytes:
         """A signed receipt as the file that `voice verify` takes."""
         return await self._bytes(f"/v1/receipts/{receipt_hash}")
+
+    async def receipt_samples(self, receipt_hash: str) -> list[SampleOut]:
+        """The samples that a receipt lists, with what was asked, in the round's own order."""
+        return await self._all(f"/v1/receipts/{receipt_hash}/samples", SamplePage)
 
     async def audio(self, pcm_sha256: str) -> bytes:
         """A sample's audio: a FLAC file."""

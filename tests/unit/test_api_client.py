@@ -71,6 +71,8 @@ CALLS: dict[str, Call] = {
     "submissions_events": lambda api: api.events(SUBMISSION),
     "rounds_page": lambda api: api.rounds(after=RoundNumber(3)),
     "rounds_get": lambda api: api.round(RoundNumber(3)),
+    "rounds_prompts": lambda api: api.prompts(RoundNumber(3)),
+    "receipts_samples": lambda api: api.receipt_samples(KEY),
     "rounds_evidence": lambda api: api.evidence(RoundNumber(3)),
     "ledger_page": lambda api: api.ledger(after=RoundNumber(3), validator=HOTKEY),
     "ledger_get": lambda api: api.ledger_entry(RoundNumber(3), validator=HOTKEY),

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from scoring.types import Micro
+from voice_api.schemas.prompts import PromptOut
 from voice_api.schemas.wire import Page, Wire
 
 
@@ -26,7 +27,7 @@ class ReceiptOut(Wire):
 
 
 class SampleOut(Wire):
-    """One prompt's outcome."""
+    """One prompt's outcome. Its loudness is at /v1/samples/{pcm_sha256}/loudness."""
 
     position: Annotated[int, Field(description="In the round's own order, from 0.", examples=[0])]
     prompt_id: Annotated[str, Field(examples=["single-03"])]
@@ -46,6 +47,11 @@ class SampleOut(Wire):
         str, Field(description="Why the model failed on it, in its guest's words; '' if it did not.", examples=[""])
     ]
     heard: Annotated[str, Field(description="The words that the judges heard.", examples=["take the silver ring"])]
+    clip_seconds: Annotated[
+        float | None, Field(description="How long the clip lasts; null where its audio is not stored.", examples=[2.75])
+    ]
+    prompt: Annotated[PromptOut | None, Field(description="What was asked; null where `why` says so.")]
+    why: Annotated[str, Field(description="Why what was asked is not known here; '' where it is.", examples=[""])]
 
 
 class SamplePage(Page[SampleOut]):

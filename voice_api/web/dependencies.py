@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import Annotated, Generic, Self, TypeVar
@@ -136,6 +136,8 @@ class AnswerCaches:
     """The head of the ledger of the API's validator."""
     standings: KeyedCache[tuple[LedgerMark | None, Block | None], LedgerStandings]
     """What follows from it for the registry of a block."""
+    clip_seconds: dict[str, float | None] = field(default_factory=dict)
+    """The length of stored clips by the hash of their PCM."""
 
     @classmethod
     def empty(cls) -> Self:

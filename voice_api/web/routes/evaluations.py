@@ -6,10 +6,11 @@ from fastapi import APIRouter, Query
 
 from scoring.types import RoundNumber, SubmissionId
 from voice_api.schemas.evaluations import EvaluationOut, EvaluationPage
-from voice_api.schemas.receipts import SampleOut, SamplePage
+from voice_api.schemas.receipts import SamplePage
 from voice_api.web.dependencies import ServiceDep
 from voice_api.web.openapi import LOOKUP_ERRORS, READ_ERRORS
 from voice_api.web.route import After, EvaluationKey, Limit, Position, Route, cut
+from voice_api.web.sample_view import sample_page
 
 router = APIRouter(prefix="/v1/evaluations", tags=["evaluations"], route_class=Route)
 
@@ -36,7 +37,5 @@ async def get(evaluation_id: EvaluationKey, service: ServiceDep) -> EvaluationOu
 
 @router.get("/{evaluation_id}/samples", responses=LOOKUP_ERRORS)
 async def samples(evaluation_id: EvaluationKey, service: ServiceDep, after: Position = None, limit: Limit = 50) -> SamplePage:
-    """The samples of an evaluation in the round's own order; empty unless it was scored."""
-    known = await service.stores.queue.get(evaluation_id)
-    shown, last = cut(await service.stores.queue.samples(known.id, after, limit + 1), limit)
-    return SamplePage(items=tuple(SampleOut.model_validate(row) for row in shown), next=last.position if last else None)
+    """The samples of an evaluation in the round's own order, each with what was asked; empty unless it was scored."""
+    return await sample_page(service, evaluation_id, after, limit)

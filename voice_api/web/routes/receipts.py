@@ -5,10 +5,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from voice_api.schemas.receipts import ReceiptOut
+from voice_api.schemas.receipts import ReceiptOut, SamplePage
 from voice_api.web.dependencies import ServiceDep
 from voice_api.web.openapi import LOOKUP_ERRORS
-from voice_api.web.route import IMMUTABLE, Route
+from voice_api.web.route import IMMUTABLE, Limit, Position, Route
+from voice_api.web.sample_view import sample_page
 
 router = APIRouter(prefix="/v1/receipts", tags=["receipts"], route_class=Route)
 
@@ -22,3 +23,10 @@ async def get(receipt_hash: Digest, service: ServiceDep) -> Response:
     rest = json.dumps({"signature": stored.signature, "certificate": stored.certificate}, allow_nan=False)
     text = f'{{"receipt": {stored.receipt}, {rest[1:]}\n'
     return Response(text, media_type="application/json", headers={"Cache-Control": IMMUTABLE})
+
+
+@router.get("/{receipt_hash}/samples", responses=LOOKUP_ERRORS)
+async def samples(receipt_hash: Digest, service: ServiceDep, after: Position = None, limit: Limit = 50) -> SamplePage:
+    """The samples that a receipt lists, in the round's own order, each with what was asked."""
+    stored = await service.stores.queue.receipt(receipt_hash)
+    return await sample_page(service, stored.evaluation_id, after, limit)

@@ -3,9 +3,11 @@
 from fastapi import APIRouter
 
 from scoring.types import RoundNumber
+from voice_api.schemas.prompts import PromptOut, RoundPromptsOut, TrackPromptsOut
 from voice_api.schemas.rounds import EvidenceOut, RoundOut, RoundPage
 from voice_api.web.dependencies import ServiceDep
 from voice_api.web.openapi import LOOKUP_ERRORS, READ_ERRORS
+from voice_api.web.round_prompts import round_prompts
 from voice_api.web.route import Limit, Position, RoundKey, Route, cut
 
 router = APIRouter(prefix="/v1/rounds", tags=["rounds"], route_class=Route)
@@ -23,6 +25,26 @@ async def page(service: ServiceDep, after: Position = None, limit: Limit = 50) -
 async def get(round_number: RoundKey, service: ServiceDep) -> RoundOut:
     """One round."""
     return RoundOut.model_validate(await service.stores.rounds.get(round_number))
+
+
+@router.get("/{round_number}/prompts", responses=LOOKUP_ERRORS)
+async def prompts(round_number: RoundKey, service: ServiceDep) -> RoundPromptsOut:
+    """What a round asked of each track: texts, descriptions and groups. They follow from its block hash and its rules."""
+    asked = await service.stores.rounds.get(round_number)
+    found = [(track.name, round_prompts(service.schedule, asked, track.name)) for track in service.schedule.at(asked.round).track]
+    return RoundPromptsOut(
+        round=asked.round,
+        block_hash=asked.block_hash,
+        competition_hash=asked.competition_hash,
+        tracks=tuple(
+            TrackPromptsOut(
+                track=name,
+                prompts=tuple(PromptOut.of(group, prompt) for group in each.groups for prompt in group.prompts),
+                why=each.why,
+            )
+            for name, each in found
+        ),
+    )
 
 
 @router.get("/{round_number}/evidence", responses=LOOKUP_ERRORS)
