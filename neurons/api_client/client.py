@@ -49,6 +49,7 @@ from voice_api.schemas.prompts import RoundPromptsOut
 from voice_api.schemas.readiness import Readiness
 from voice_api.schemas.receipts import SampleOut, SamplePage
 from voice_api.schemas.rounds import EvidenceOut, RoundOut, RoundPage
+from voice_api.schemas.speech import SpeechIn, SpeechOut
 from voice_api.schemas.submissions import EventOut, EventPage
 from voice_api.schemas.weights import WeightsDetail, WeightsPage
 from voice_api.schemas.wire import Item, Page
@@ -164,6 +165,22 @@ class VoiceApi:
     async def validation(self, validation_id: UUID) -> ValidationOut:
         """A validation as it stands: waiting, running, judged or failed."""
         return await self._read(f"/v1/validations/{validation_id}", ValidationOut)
+
+    async def say(self, asked: SpeechIn) -> SpeechOut:
+        """Ask for a sentence in a model's voice; it takes no signature."""
+        content = asked.model_dump_json().encode()
+        headers = {"Content-Type": _JSON}
+        return await self._send(
+            lambda: self._client.build_request("POST", "/v1/speech", content=content, headers=headers), SpeechOut
+        )
+
+    async def speech(self, speech_id: UUID) -> SpeechOut:
+        """A sentence as it stands: waiting, running, spoken or failed."""
+        return await self._read(f"/v1/speech/{speech_id}", SpeechOut)
+
+    async def speech_audio(self, speech_id: UUID, kind: str) -> bytes:
+        """A sentence's sound as a file of a kind: flac, wav, opus, mp3 or pcm."""
+        return await self._bytes(f"/v1/speech/{speech_id}/audio?format={kind}")
 
     async def rounds(self, after: RoundNumber | None = None, limit: int = 50) -> RoundPage:
         """A page of rounds, oldest first."""

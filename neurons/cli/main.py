@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
-from neurons.cli import daemons, logs, pages, prepare, verify, wallet
+from neurons.cli import daemons, logs, pages, prepare, say, verify, wallet
 from neurons.cli.dev import commands as dev
 from neurons.cli.dev import demo
 from neurons.cli.family import commands as family
@@ -47,6 +47,7 @@ app.command("api")(daemons.api)
 app.command("api-docs")(pages.api_docs)
 app.command("dispatcher")(daemons.dispatcher)
 app.command("demo")(demo.demo)
+app.command("say")(say.say)
 app.command("verify")(verify.verify)
 
 

@@ -30,6 +30,7 @@ from voice_api.schemas.operations import (
     SubmissionOrder,
     Verb,
 )
+from voice_api.schemas.speech import SpeechIn
 from voice_api.settings import ApiSettings
 from voice_api.web import openapi
 from voice_api.web.app import create_app
@@ -38,8 +39,8 @@ Call = Callable[[VoiceApi], Awaitable[object]]
 DOCUMENT = create_app(
     ApiSettings(database_url=SecretStr("postgresql:///voice"), redis_url=SecretStr("redis://localhost"), hotkey=ALICE)
 ).openapi()
-FOR_MACHINES = {"health_alive", "health_metrics"}
-"""Asked by probes and by Prometheus."""
+FOR_MACHINES = {"health_alive", "health_metrics", "speech_create"}
+"""Asked by probes, by Prometheus, and by OpenAI's clients."""
 KEY, EVALUATION, SUBMISSION, HOTKEY = "a5" * 32, EvaluationId(3), SubmissionId(4), Hotkey("5G")
 WINDOW = {"since": datetime(2026, 1, 1, tzinfo=UTC), "until": datetime(2026, 1, 2, tzinfo=UTC), "reason": "x"}
 NEURON = RegisteredNeuron(hotkey=HOTKEY, uid=Uid(1), coldkey="5C", registered_at_block=Block(1), immune_until_block=Block(2))
@@ -86,6 +87,9 @@ CALLS: dict[str, Call] = {
     "queue_page": lambda api: api.queue(),
     "validations_add": lambda api: api.validate(b"RIFF", "hello", "A woman speaks.", key="k"),
     "validations_get": lambda api: api.validation(UUID(int=1)),
+    "speech_add": lambda api: api.say(SpeechIn(text="Hello.")),
+    "speech_get": lambda api: api.speech(UUID(int=1)),
+    "speech_audio": lambda api: api.speech_audio(UUID(int=1), "wav"),
     "errors_table": lambda api: api.codes(),
     "registry_replace": lambda api: api.send_registry(
         RegistrySnapshot(netuid=7, block=Block(1), block_hash=BlockHash("0x" + "1" * 64), neurons=(NEURON,))

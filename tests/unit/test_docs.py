@@ -16,7 +16,7 @@ PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 TEXTS = {str(page.relative_to(ROOT)): page.read_text(encoding="utf-8") for page in PAGES}
 PATH = re.compile(r"\b((?:neurons|workers|voice_api|scoring|prompts|docker|tests|docs)/[\w./-]*)")
 COMMAND = re.compile(
-    r"\bvoice ((?:queue|validator|db|miner|dev|scoring|operator|family) [\w-]+|api|dispatcher|worker|demo|verify)\b"
+    r"\bvoice ((?:queue|validator|db|miner|dev|scoring|operator|family) [\w-]+|api|dispatcher|worker|demo|say|verify)\b"
 )
 TARGET = re.compile(r"(?:`|^)make ([a-z-]+)", re.MULTILINE)
 
