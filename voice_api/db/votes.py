@@ -55,7 +55,7 @@ class SharedPrompt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewVote:
+class ListenerVote:
     """A vote on two clips, named by their evaluations and prompt. `voter` is a keyed hash (64 hex digits), never an address."""
 
     pair: UUID
@@ -126,7 +126,7 @@ class Votes:
         """The prompts that both spoke, and not with the same sound, in the round's order."""
         return tuple(read(SharedPrompt, row) for row in await self._fetch("votes.shared", first, second))
 
-    async def add(self, vote: NewVote) -> None:
+    async def add(self, vote: ListenerVote) -> None:
         """Keep a vote; raises PlatformError(STATE_CONFLICT) where the pair, or the same two clips by the same voter, has one."""
         columns = (
             vote.pair,
@@ -139,6 +139,13 @@ class Votes:
         )
         if not await self._fetch("votes.add", *columns):
             raise PlatformError(Code.STATE_CONFLICT, "this pair was voted on before: ask for another one")
+
+    async def of_pair(self, pair: UUID) -> ListenerVote:
+        """The vote on a pair; raises PlatformError(NOT_FOUND) where nobody voted on it."""
+        rows = await self._fetch("votes.of_pair", pair)
+        if not rows:
+            raise PlatformError(Code.NOT_FOUND, "nobody has voted on this pair")
+        return read(ListenerVote, rows[0])
 
     async def judged(self, first: EvaluationId, second: EvaluationId, prompt_id: str) -> tuple[JudgedSample, JudgedSample]:
         """The two clips, first and second, as the judges found them."""

@@ -23,7 +23,7 @@ from voice_api.web import openapi, problems
 from voice_api.web.auth import open_nonces
 from voice_api.web.dependencies import Service
 from voice_api.web.middleware import BODY_BYTES, AddressLimit, BodyLimit, Guard
-from voice_api.web.pages import api_reference, how, listen, static, submission
+from voice_api.web.pages import api_reference, how, listen, pair, static, submission
 from voice_api.web.pages import leaderboard as leaderboard_page
 from voice_api.web.pages import queue as queue_page
 from voice_api.web.pages import rounds as rounds_page
@@ -61,7 +61,19 @@ for orders, a registered miner's for validations. Listeners vote without one. Er
 UPLOADS = "/v1/validations"
 """The one path that takes recordings."""
 _REDIS_SECONDS = 3.0
-PAGES = (leaderboard_page, listen, submission, rounds_page, queue_page, weights_page, status_page, how, api_reference, static)
+PAGES = (
+    leaderboard_page,
+    listen,
+    pair,
+    submission,
+    rounds_page,
+    queue_page,
+    weights_page,
+    status_page,
+    how,
+    api_reference,
+    static,
+)
 _PARTS = (
     leaderboard,
     explain,

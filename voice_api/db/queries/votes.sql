@@ -33,6 +33,10 @@ values ($1, $2, $3, $4, $5, $6, $7)
 on conflict do nothing
 returning id;
 
+-- name: of_pair
+-- The vote on a pair.
+select pair, voter, first_evaluation, second_evaluation, prompt_id, factor, choice from votes where pair = $1;
+
 -- name: judged
 -- The two clips of a pair as the judges found them.
 select e.id as evaluation_id, e.submission_id, e.round, e.track, s.hotkey, s.repo, p.prompt_id, p.pcm_sha256, p.score, p.gate, p.utilities, p.heard

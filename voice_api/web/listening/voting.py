@@ -12,7 +12,7 @@ from fastapi import Request
 
 from scoring.errors import Code, PlatformError
 from scoring.report import Factor
-from voice_api.db.votes import JudgedSample, NewVote, RoundTrack, VoteChoice
+from voice_api.db.votes import JudgedSample, ListenerVote, RoundTrack, VoteChoice
 from voice_api.web.dependencies import Service
 from voice_api.web.listening.agreement import MOST_VOTES, Agreement, agreement, judges_choice
 from voice_api.web.listening.derived import Derived
@@ -116,7 +116,7 @@ async def keep_vote(service: Service, voter: str, pair: UUID, choice: VoteChoice
         raise PlatformError(Code.NOT_ALLOWED, "this pair was shown to another address, or yesterday: ask for another one")
     first, second = await service.stores.votes.judged(shown.first_evaluation, shown.second_evaluation, shown.prompt_id)
     await service.stores.votes.add(
-        NewVote(
+        ListenerVote(
             pair=pair,
             voter=voter,
             first_evaluation=shown.first_evaluation,

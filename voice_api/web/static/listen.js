@@ -69,6 +69,7 @@
     seek.value = String(at);
     clock.textContent = `${at.toFixed(1)} s`;
     for (const clip of clips) {
+      if (!clip.head) continue;
       const wave = clip.card.querySelector(".wave");
       clip.head.style.left = `${wave.offsetLeft + wave.offsetWidth * Math.min(1, at / clip.seconds)}px`;
     }
@@ -170,7 +171,7 @@
     else show();
   });
   for (const audio of document.querySelectorAll("audio")) audio.addEventListener("play", () => playing && stop());
-  for (const clip of clips) {
+  for (const clip of clips.filter((each) => each.card.querySelector(".pictures"))) {
     clip.head = document.createElement("span");
     clip.head.className = "head";
     clip.card.querySelector(".pictures").append(clip.head);
