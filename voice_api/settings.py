@@ -1,5 +1,6 @@
 """The environment of the API and the dispatcher, read once per process."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +21,9 @@ from scoring.store.place import S3Access, StorePlace, open_files, place_of
 from scoring.types import Hotkey
 
 SECRETS = Path("/run/secrets")
+
+
+_ORIGIN = re.compile(r"https?://[a-z0-9.:\[\]-]+")
 
 
 def _redis_url(url: SecretStr) -> SecretStr:
@@ -66,6 +70,14 @@ def _file(path: Path) -> Path:
     return path
 
 
+def _origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    if "*" in origins and len(origins) > 1:
+        raise ValueError("* stands for every site: name it alone")
+    if not all(origin == "*" or _ORIGIN.fullmatch(origin) for origin in origins):
+        raise ValueError("not * or sites of the form https://HOST, without a path, with commas between")
+    return origins
+
+
 def split(value: object) -> object:
     """The parts of a text between commas; whatever is no text stays as it is."""
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -101,6 +113,8 @@ HotkeyAddress = Annotated[Hotkey, AfterValidator(_hotkey)]
 """An ss58 address whose checksum holds: a wrong one would trust nobody, or sign for nobody, and say so far from its cause."""
 HotkeyAddresses = Annotated[tuple[HotkeyAddress, ...], NoDecode, BeforeValidator(split)]
 """Addresses with commas between."""
+CorsOrigins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split), AfterValidator(_origins)]
+"""Sites as browsers name them, with commas between, or * alone."""
 CompetitionPath = Annotated[Path, AfterValidator(_file)]
 """A file that is there. What is in it is checked by `scoring.competition.load`."""
 
@@ -196,6 +210,10 @@ class ApiSettings(StoreSettings, SpeechSettings):
     copies_folder: Path | None = Field(default=None, validation_alias="VOICE_COPIES")
     """Where listening copies and pictures are kept; without it they are made each time they are asked for."""
     copies_bytes: int = Field(default=2 * 1024**3, ge=1024**2, validation_alias="VOICE_COPIES_BYTES")
+    public_url: HttpUrl = Field(default="", validation_alias="VOICE_PUBLIC_URL")
+    """The address by which others reach it, for the OpenAPI document."""
+    cors_origins: CorsOrigins = Field(default=(), validation_alias="VOICE_CORS_ORIGINS")
+    """The sites whose scripts may read what is public; `*` stands for all."""
     competition: CompetitionPath = Field(default=DEFAULT_PATH, validation_alias="VOICE_COMPETITION")
     """The rules by which the ledger ranks and pays, and by which a round's prompts are drawn."""
 

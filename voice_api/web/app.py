@@ -29,6 +29,7 @@ from voice_api.web.pages import queue as queue_page
 from voice_api.web.pages import rounds as rounds_page
 from voice_api.web.pages import status as status_page
 from voice_api.web.pages import weights as weights_page
+from voice_api.web.reading import CrossOriginReads, HeadAnswers
 from voice_api.web.route import operation_name
 from voice_api.web.routes import (
     duels,
@@ -117,12 +118,16 @@ def create_app(settings: ApiSettings) -> FastAPI:
         lifespan=_lifespan(settings, load(settings.competition), metrics),
         docs_url=None,  # the framework's own pages load scripts from other hosts; ours is in pages/api_reference.py
         redoc_url=None,
+        servers=[{"url": settings.public_url}] if settings.public_url else None,
         redirect_slashes=False,  # a redirect would lead to whatever host the caller named
         generate_unique_id_function=operation_name,
     )
     app.openapi = cache(partial(openapi.describe, app))  # type: ignore[method-assign]  # as the framework's manual has it
+    app.add_middleware(HeadAnswers)
     app.add_middleware(BodyLimit, most=BODY_BYTES, most_at={UPLOADS: settings.upload_bytes})
     app.add_middleware(AddressLimit, per_minute=settings.rate_address_per_minute, refuse=problems.on_voice_error)
+    if settings.cors_origins:
+        app.add_middleware(CrossOriginReads, origins=settings.cors_origins)
     app.add_middleware(Guard, metrics=metrics)
     app.add_exception_handler(VoiceError, problems.on_voice_error)
     app.add_exception_handler(RequestValidationError, problems.on_invalid_request)

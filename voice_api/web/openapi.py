@@ -22,7 +22,9 @@ _NOT_MODIFIED: Json = {"description": "What If-None-Match names is still so."}
 
 def describe(app: FastAPI) -> Json:
     """The OpenAPI document of an application's routes."""
-    document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    document = get_openapi(
+        title=app.title, version=app.version, description=app.description, routes=app.routes, servers=app.servers or None
+    )
     schemas: Json = document["components"]["schemas"]
     for method, operation in operations(document):
         _exemplify(operation.get("requestBody", {}), schemas)

@@ -10,12 +10,16 @@ from http import HTTPStatus
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Path, Query, Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
 
+from scoring.errors import Code, PlatformError
 from scoring.types import EvaluationId, Hotkey, RoundNumber, SubmissionId
 from voice_api.db.database import Pool
 from voice_api.db.idempotency import Attempt, Idempotency, StoredAnswer
 from voice_api.schemas import MOST_ROWS
+from voice_api.web.reading import ASKS_FOR_HEADERS
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 _ATTEMPT = "attempt"
@@ -26,6 +30,9 @@ REVALIDATE = "no-cache"
 """Caches may keep it, and ask each time whether it is still so."""
 IMMUTABLE = "public, max-age=31536000, immutable"
 """For content that is named by its hash, and so never changes."""
+
+_STRICT = "/v1/"
+"""The beginning of paths under which no unknown query parameter is taken; a page's address may carry whatever somebody added to it."""
 
 Row = TypeVar("Row")
 _ID = Path(ge=1, lt=2**63, examples=[412])
@@ -47,10 +54,31 @@ class Route(APIRoute):
         if "GET" not in (self.methods or ()):
             return _once(original)
 
+        known = _query_names(self.dependant)
+        strict = self.path_format.startswith(_STRICT)
+
         async def read(request: Request) -> Response:
-            return conditional(request, await original(request))
+            if strict:
+                _refuse_unknown(request, known)
+            response = await original(request)
+            if getattr(request.state, ASKS_FOR_HEADERS, False) and isinstance(response, StreamingResponse):
+                return Response(None, response.status_code, response.headers)  # which may have no end
+            return conditional(request, response)
 
         return read
+
+
+def _query_names(dependant: Dependant) -> frozenset[str]:
+    """The query parameters of a route and of everything that it depends on."""
+    own = (each.alias for each in dependant.query_params)
+    return frozenset(own).union(*(_query_names(each) for each in dependant.dependencies))
+
+
+def _refuse_unknown(request: Request, known: frozenset[str]) -> None:
+    """Raise PlatformError(REQUEST_INVALID) for a query parameter that the route does not have: it would be ignored in silence."""
+    if unknown := sorted(set(request.query_params) - known):
+        there_are = f"there are {', '.join(sorted(known))}" if known else "there is none here"
+        raise PlatformError(Code.REQUEST_INVALID, f"query: no parameter {', '.join(unknown)[:100]!r}; {there_are}")
 
 
 def operation_name(route: APIRoute) -> str:
