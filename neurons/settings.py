@@ -10,7 +10,19 @@ from pydantic_settings import NoDecode
 
 from scoring.competition import DEFAULT_PATH
 from scoring.judges.standard.models import Device
-from voice_api.settings import CompetitionPath, DatabaseUrl, HotkeyAddress, HttpUrl, HubUrl, ProcessSettings, Seconds, split
+from scoring.store.place import StorePlace
+from scoring.store.retention import RetentionPolicy
+from voice_api.settings import (
+    CompetitionPath,
+    DatabaseUrl,
+    HotkeyAddress,
+    HttpUrl,
+    HubUrl,
+    ProcessSettings,
+    Seconds,
+    StoreSettings,
+    split,
+)
 
 
 class ChainSettings(ProcessSettings):
@@ -110,6 +122,28 @@ class MigrationSettings(ProcessSettings):
     """`voice db upgrade`."""
 
     database_url: DatabaseUrl = Field(validation_alias="DATABASE_URL")
+
+
+class RetentionSettings(StoreSettings):
+    """`voice store prune`: the store, the database that says what is kept for good, and what the rest is allowed."""
+
+    database_url: DatabaseUrl = Field(validation_alias="DATABASE_URL")
+    data: Path = Field(default=Path(".voice"), validation_alias="VOICE_DATA")
+    days: float = Field(default=30.0, gt=0, le=36_500, validation_alias="VOICE_RETENTION_DAYS")
+    most_bytes: int = Field(default=0, ge=0, validation_alias="VOICE_RETENTION_BYTES")
+    """0 is any size."""
+    worst: int = Field(default=3, ge=0, le=1_000, validation_alias="VOICE_RETENTION_WORST")
+    """Of each evaluation's samples so many of the lowest stay."""
+
+    @property
+    def place(self) -> StorePlace:
+        """Where the store is: as a worker has it."""
+        return self.store_place or self.data / "store"
+
+    @property
+    def policy(self) -> RetentionPolicy:
+        """What the sounds that nothing keeps for good are allowed."""
+        return RetentionPolicy(age=timedelta(days=self.days), most_bytes=self.most_bytes or None)
 
 
 class LogFormat(StrEnum):

@@ -13,6 +13,7 @@ from neurons.cli.dev import demo
 from neurons.cli.family import commands as family
 from neurons.cli.miner import commands as miner
 from neurons.cli.operator import commands as operator
+from neurons.cli.operator import store
 from neurons.cli.output import plain
 from neurons.cli.scoring import commands as scoring
 from neurons.cli.scoring import simulate, simulate_validators
@@ -39,6 +40,7 @@ app.add_typer(daemons.worker, name="worker")
 app.add_typer(daemons.database, name="db")
 app.add_typer(miner.app, name="miner")
 app.add_typer(operator.app, name="operator")
+app.add_typer(store.app, name="store")
 app.add_typer(dev.app, name="dev")
 app.add_typer(family.app, name="family")
 app.add_typer(scoring.app, name="scoring")

@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING
 
+import typer
 from rich import progress
 from rich.console import Console
+
+from scoring.errors import Code, PlatformError
 
 if TYPE_CHECKING:
     from workers.evaluation.progress import Progress, Stage
@@ -17,6 +20,18 @@ if TYPE_CHECKING:
 def plain(text: str) -> str:
     """A stranger's text with a mark for each character that cannot be printed: it must not move a cursor."""
     return "".join(character if character.isprintable() else "�" for character in text)
+
+
+def confirm(question: str, yes: bool) -> None:
+    """Go on with a yes: the option's, or the answer of whoever sits at the terminal; anything else ends the command.
+
+    Raises PlatformError(ARGUMENT_INVALID) where there is neither: nobody waits for an answer that cannot come.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise PlatformError(Code.ARGUMENT_INVALID, f"{question} There is no terminal to ask: give --yes, or look with --dry-run.")
+    typer.confirm(question, abort=True, err=True)
 
 
 @contextmanager

@@ -48,3 +48,7 @@ class StoredFiles(Protocol):
     def remove(self, name: str, written_before: datetime) -> bool:
         """Remove a file unless it was written again since; False where it is not there, or is newer."""
         ...
+
+    def remove_leftovers(self, prefix: str, written_before: datetime) -> int:
+        """Remove what processes that died left half-written or half-removed; the number of files."""
+        ...

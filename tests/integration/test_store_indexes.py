@@ -41,7 +41,7 @@ from (
     from generate_series(0, 99999) n
 ) as new;
 insert into samples (evaluation_id, position, prompt_id, group_id, score, metrics, utilities, pcm_sha256, seconds)
-select 1 + n / 44, n % 44, 'p' || n % 44, 'g', 0, '{}', '{}', 'ab', 1 from generate_series(0, 99999) n;
+select 1 + n / 44, n % 44, 'p' || n % 44, 'g', 0, '{}', '{}', md5(n::text), 1 from generate_series(0, 99999) n;
 insert into events (kind, actor, submission_id, evaluation_id, from_state, to_state, code)
 select 'evaluation', 'w', 1 + n / 2, 1 + n, 'running', 'queued', case when n % 10 = 0 then 2001 end from generate_series(0, 99999) n;
 analyze;
@@ -80,6 +80,7 @@ QUERIES: dict[str, tuple[Any, ...]] = {
     "operations.stuck": (0, 50),
     "operations.parked_since_quarantine": (45000,),
     "operations.by_host": ("host-2", "2020-01-01", "2100-01-01"),
+    "retention.reasons": ("{aa,bb,cc}", 3),
     "watch.ages": (),
     "watch.failures_today": (),
 }

@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +18,11 @@ from scoring.receipts import receipt
 from scoring.receipts.receipt import MAX_BYTES, ReceiptInvalid, Signed
 from scoring.receipts.store import audio_name, competition_name, receipt_name
 from scoring.store.files import NotStored, StoredFiles
+from scoring.store.retention import FRESH
 from workers.sandbox.guest.frames import MAX_RATE
 
 _MOST_SAMPLES = MOST_AUDIO_SECONDS * MAX_RATE
 """A file of a stranger's store may unpack to more than there is memory."""
-FRESH = timedelta(hours=1)
-"""The age up to which a kept sound is not written again. Nothing may clear sounds away that are not much older."""
 _DIGEST = re.compile("[0-9a-f]{64}")
 
 

@@ -15,8 +15,9 @@ from scoring.receipts.certificate import Certificate
 from scoring.receipts.receipt import Signed, digest
 from scoring.receipts.store import audio_name
 from scoring.store.files import StoredFile, StoredFiles
+from scoring.store.retention import FRESH
 from scoring.types import Hotkey
-from workers.evaluation.audio_store import FRESH, EvidenceStore
+from workers.evaluation.audio_store import EvidenceStore
 
 RULES = load().version[0]
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
