@@ -16,7 +16,7 @@ _BATCH = 500
 """Files of which the database is asked at once."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Pruned:
     """What stays, by reason, what is young enough to stay, and what goes (with a dry run: what would)."""
 
@@ -39,7 +39,7 @@ async def prune(files: StoredFiles, reasons: Reasons, policy: RetentionPolicy, n
     survey = StoreSurvey()
     async for file, because in _each(files, reasons):
         survey.count(file.size, file.written, because)
-    found = Pruned(survey.cutoff(policy, now), survey.kept)
+    found = Pruned(cutoff=survey.cutoff(policy, now), kept=survey.kept)
     async for file, because in _each(files, reasons):
         if because is not None:
             continue

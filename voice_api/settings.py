@@ -176,10 +176,10 @@ class StoreSettings(ProcessSettings):
     """The store of audio and receipts: a folder, or S3-compatible storage and the keys to it."""
 
     store_place: StoreAddress | None = Field(default=None, validation_alias="VOICE_STORE")
-    s3_endpoint: HttpUrl = Field(default="", validation_alias="VOICE_S3_ENDPOINT")
-    s3_region: str = Field(default="us-east-1", validation_alias="VOICE_S3_REGION")
-    s3_access_key: SecretStr | None = Field(default=None, validation_alias="VOICE_S3_ACCESS_KEY")
-    s3_secret_key: SecretStr | None = Field(default=None, validation_alias="VOICE_S3_SECRET_KEY")
+    s3_endpoint: HttpUrl = Field(default="", validation_alias="VOICE_STORE_ENDPOINT")
+    s3_region: str = Field(default="us-east-1", validation_alias="VOICE_STORE_REGION")
+    s3_access_key: SecretStr | None = Field(default=None, validation_alias="VOICE_STORE_ACCESS_KEY")
+    s3_secret_key: SecretStr | None = Field(default=None, validation_alias="VOICE_STORE_SECRET_KEY")
 
     def files(self, place: StorePlace) -> StoredFiles:
         """The files of a place; raises PlatformError(SETTING_INVALID) where the keys to it are not set."""

@@ -53,7 +53,7 @@ def open_files(place: StorePlace, access: S3Access | None) -> StoredFiles:
     if isinstance(place, Path):
         return FolderFiles(place)
     if access is None:
-        why = f"{place} needs the keys of its storage: set VOICE_S3_ACCESS_KEY and VOICE_S3_SECRET_KEY"
+        why = f"{place} needs the keys of its storage: set VOICE_STORE_ACCESS_KEY and VOICE_STORE_SECRET_KEY"
         raise PlatformError(Code.SETTING_INVALID, why)
     try:
         from scoring.store.s3 import S3Files

@@ -19,7 +19,7 @@ from scoring.store.folder import FolderFiles
 from scoring.store.retention import Amount, KeptBecause, RetentionPolicy
 from tests.builders.command_line import Ended, voice
 from voice_api.db.database import Pool, connection_to
-from voice_api.db.retention import KeptSounds
+from voice_api.db.retention import KeptSamples
 
 DAYS = 40
 POLICY = RetentionPolicy(age=timedelta(days=30), most_bytes=None)
@@ -109,7 +109,7 @@ def left(folder: Path) -> set[str]:
 async def test_every_reason_is_found(facts: Pool) -> None:
     """Kings before and after the round, both sides of a duel in its rounds, what was not found to hold, and the lowest samples."""
     asked = {digest(10 * m + r, n): (10 * m + r, n) for m in range(1, 5) for r in range(1, 5) for n in range(6)}
-    found = await KeptSounds(facts).reasons([*asked, "0" * 64], worst=2)
+    found = await KeptSamples(facts).reasons([*asked, "0" * 64], worst=2)
     expected = {}
     for name, (evaluation, sample) in asked.items():
         lowest = sample in (5, 0)  # the closed gate, then the lowest score
@@ -127,7 +127,7 @@ async def test_what_was_said_twice_has_the_stronger_reason(facts: Pool, database
             " values (11, 9, 'p9', 'g', 900, '{}', '{}', $1, 1)",
             digest(41, 3),
         )
-    assert await KeptSounds(facts).reasons([digest(41, 3)], worst=0) == {digest(41, 3): KeptBecause.KING}
+    assert await KeptSamples(facts).reasons([digest(41, 3)], worst=0) == {digest(41, 3): KeptBecause.KING}
 
 
 def pruned(folder: Path, database_url: str, *options: str) -> Ended:

@@ -181,7 +181,7 @@ def test_a_receipt_is_named_by_its_hash_in_a_store(demo_receipt: Path, tmp_path:
 
 def test_storage_without_its_keys_is_a_wrong_setting(demo_receipt: Path) -> None:
     """It names the settings that are missing; an address that is no place is refused by what it should be."""
-    with pytest.raises(PlatformError, match="VOICE_S3_ACCESS_KEY") as caught:
+    with pytest.raises(PlatformError, match="VOICE_STORE_ACCESS_KEY") as caught:
         verify_file(Path(demo_receipt.stem), "--store", "s3://evidence/store")
     assert caught.value.code is Code.SETTING_INVALID
     with pytest.raises(ValidationError, match="s3://BUCKET/PREFIX"):

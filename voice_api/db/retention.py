@@ -6,7 +6,7 @@ from scoring.store.retention import KeptBecause
 from voice_api.db.database import Pool, sql
 
 
-class KeptSounds:
+class KeptSamples:
     """What the ledgers, duels, audits and samples of this database say of sounds."""
 
     def __init__(self, pool: Pool) -> None:

@@ -74,10 +74,10 @@ def prune(
 async def _prune(settings: RetentionSettings, files: "StoredFiles", policy: "RetentionPolicy", *, dry_run: bool) -> "Pruned":
     from neurons import pruning
     from voice_api.db.database import open_pool
-    from voice_api.db.retention import KeptSounds
+    from voice_api.db.retention import KeptSamples
 
     async with open_pool(settings.database_url.get_secret_value(), application="voice store prune", size=1) as pool:
-        sounds = KeptSounds(pool)
+        sounds = KeptSamples(pool)
         if not await sounds.known():
             why = "This database knows no sound, so that nobody can say which ones are to be kept: name the network's in DATABASE_URL."
             raise PlatformError(Code.STATE_CONFLICT, why)
