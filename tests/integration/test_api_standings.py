@@ -1,8 +1,6 @@
 """The leaderboard, explanations and duels as the API tells them, through its client."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, replace
-from datetime import timedelta
 
 import bittensor as bt
 import httpx
@@ -12,35 +10,20 @@ from neurons.api_client.client import ApiRefused, VoiceApi
 from scoring.competition import load
 from scoring.errors import Code
 from scoring.ranking.duel import Duel
-from scoring.report import EvaluationReport, GroupReport
-from scoring.types import Block, BlockHash, Entrant, Hotkey, Micro, RoundNumber, SubmissionId, Uid, entrant
+from scoring.types import Block, Entrant, Hotkey, Micro, RoundNumber, SubmissionId, Uid
 from scoring.weights.facts import uid_facts
 from scoring.weights.plan import plan
+from tests.builders.fought_duel import OPENED, Fought, fight
 from tests.builders.ledger import a_ledger_entry
-from tests.builders.ranking import SMALL, a_record, a_state
-from tests.integration.conftest import REPORT
+from tests.builders.ranking import SMALL, a_state
 from voice_api.db.database import Pool
 from voice_api.db.evaluations import Verdict
 from voice_api.db.ledger import Ledger
-from voice_api.db.queue import EvaluationQueue
-from voice_api.db.registry import RegisteredNeuron, Registry, RegistrySnapshot
-from voice_api.db.rounds import RoundEntry, Rounds
-from voice_api.db.states import QueueName
-from voice_api.db.submissions import Submissions
+from voice_api.db.rounds import NewRound
 from voice_api.settings import ApiSettings
 from voice_api.web.ledger_standings import ranked_by
 
 API = "http://voice.test"
-OPENED = RoundNumber(2)
-
-
-@dataclass(frozen=True, slots=True)
-class Fought:
-    """A king and a challenger whose duel opened at the end of round 2, and had its first round in round 3."""
-
-    ids: tuple[SubmissionId, SubmissionId]
-    names: tuple[Entrant, Entrant]
-    registry: RegistrySnapshot
 
 
 @pytest.fixture
@@ -65,59 +48,16 @@ async def browser(transport: httpx.ASGITransport) -> AsyncIterator[httpx.AsyncCl
         yield client
 
 
-def scored(*groups: int) -> EvaluationReport:
-    """A report with these scores of groups g1, g2 and so on."""
-    found = tuple(GroupReport(f"g{n}", "single", Micro(score)) for n, score in enumerate(groups, 1))
-    return replace(REPORT, groups=found, score=Micro(sum(groups) // len(groups)))
-
-
 @pytest.fixture
 async def fought(
     pool: Pool,
     receiver: bt.Wallet,
     open_round: Callable[..., Awaitable[list[SubmissionId]]],
-    new_round: Callable[..., object],
+    new_round: Callable[..., NewRound],
     verdict: Callable[..., Verdict],
 ) -> Fought:
-    """The king leads by .1 in round 2, which only qualified; in round 3 the challenger leads in g1 by .2, and is behind in g2 by .05."""
-    king, challenger = await open_round(2, submissions=2)
-    queue, rounds = EvaluationQueue(pool), Rounds(pool)
-
-    async def judge(*reports: EvaluationReport) -> None:
-        for report in reports:
-            claim = await queue.claim(QueueName.CPU, "w1", timedelta(minutes=1))
-            assert claim
-            await queue.finish(claim, verdict(family="vits", track=SMALL, report=report))
-
-    await judge(scored(700_000, 700_000), scored(600_000, 600_000))
-    await rounds.close(RoundNumber(2))
-    entries = [RoundEntry(each, SMALL, QueueName.CPU, place) for place, each in enumerate((king, challenger))]
-    assert await rounds.open(new_round(3), entries)  # type: ignore[arg-type]  # a builder of any round
-    await judge(scored(500_000, 650_000), scored(700_000, 600_000))
-    await rounds.close(RoundNumber(3))
-    found = [await Submissions(pool).get(each) for each in (king, challenger)]
-    hotkeys = [each.hotkey for each in found]
-    first, second = [entrant(each.hotkey, each.commit_block) for each in found]
-    neurons = tuple(
-        RegisteredNeuron(hotkey=hotkey, uid=Uid(n), coldkey="c", registered_at_block=Block(0), immune_until_block=Block(0))
-        for n, hotkey in enumerate((Hotkey("owner"), *hotkeys))
-    )
-    registry = RegistrySnapshot(
-        netuid=7, block=Block(200), block_hash=BlockHash("0x"), neurons=neurons, owner_hotkey=Hotkey("owner")
-    )
-    await Registry(pool).replace(registry)
-    ledger = Ledger(pool, Hotkey(receiver.hotkey.ss58_address))
-    records = tuple(
-        a_record(100, score, entrant=entrant(hotkey, Block(100)), hotkey=hotkey, commit_block=Block(100))
-        for hotkey, score in zip(hotkeys, (0.6375, 0.625), strict=True)
-    )
-    duel = Duel(challenger=second, king=first, opened=OPENED, margin=Micro(20_000), threshold=620.0)
-    before = a_ledger_entry(2, state=a_state(round=OPENED, king=first, records=records, duel=duel))
-    step = replace(duel, capital=(1.5,), steps=2, groups=2, rounds=1, lead=150_000)
-    after = a_state(round=RoundNumber(3), king=first, king_since=Block(80), records=records, duel=step)
-    await ledger.append(before)
-    await ledger.append(a_ledger_entry(3, previous=before.state_hash, state=after))
-    return Fought((king, challenger), (first, second), registry)
+    """A duel that opened at the end of round 2, and had its first round in round 3."""
+    return await fight(pool, Hotkey(receiver.hotkey.ss58_address), open_round, new_round, verdict)
 
 
 async def test_the_leaderboard_says_what_is_paid_and_why(api: VoiceApi, browser: httpx.AsyncClient, fought: Fought) -> None:

@@ -1,22 +1,33 @@
-"""Pages from a real database: with rows of a whole life, and without any."""
+"""Pages from a real database: with rows of a whole life, without any, and with words of strangers."""
 
+import html
 import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+import bittensor as bt
 import httpx
 import pytest
 
+from scoring.errors import Code
+from scoring.types import Block, Hotkey, SubmissionId
 from tests.builders.crawler import ReadPage
+from tests.builders.fought_duel import OPENED, Fought, fight
+from tests.builders.ranking import SMALL
+from voice_api.db.database import Pool
+from voice_api.db.evaluations import Verdict
 from voice_api.db.operations import Operations
+from voice_api.db.rounds import NewRound
+from voice_api.db.submissions import NewSubmission, Submissions
 from voice_api.settings import ApiSettings
 from voice_api.web.pages.how import FACTORS, GATES, WORDS
+from voice_api.web.pages.leaderboard import ROWS
 
 if TYPE_CHECKING:
     from tests.integration.conftest import ValidatorBed
 
 Serve = Callable[[ApiSettings], Awaitable[httpx.ASGITransport]]
-PAGES = ("/", "/rounds", "/queue", "/weights", "/status", "/how")
+PAGES = ("/", "/duels", "/rounds", "/queue", "/weights", "/status", "/how")
 HOSTILE = "<script>alert('x')</script>\u202e\x1b[31m"
 
 
@@ -74,7 +85,7 @@ async def test_a_page_without_anything_says_what_is_waited_for(
     assert f'href="{path}" aria-current="page"' in text
 
 
-@pytest.mark.parametrize("path", [*PAGES[1:], "/rounds/2", "/rounds/4"])
+@pytest.mark.parametrize("path", [*PAGES, "/rounds/2", "/rounds/4", "/miners/h3", "/miners/h2"])
 async def test_every_number_is_what_the_api_says(
     browser: Callable[[], Awaitable[httpx.AsyncClient]], stack: "ValidatorBed", path: str
 ) -> None:
@@ -91,7 +102,7 @@ async def test_every_number_is_what_the_api_says(
         anchors = {link.partition("#")[2] for link in page.links if link.startswith("/how#")}
     assert anchors <= set(explained.ids)
     assert len(page.ids) == len(set(page.ids))
-    assert page.numbers or path in ("/how", "/queue")
+    assert page.numbers or path in ("/how", "/queue", "/duels")
 
 
 async def test_a_round_shows_who_spoke_and_when_it_was_folded(
@@ -150,6 +161,108 @@ async def test_the_status_is_shown_while_the_database_is_away(serve: Serve, api_
     async with httpx.AsyncClient(base_url="http://voice.test", transport=transport) as client:
         text = await shown(client, "/status")
     assert ("Requests cannot be served now: database" in text, "Not known while PostgreSQL is away" in text) == (True, True)
+
+
+async def test_words_of_strangers_are_never_markup(
+    serve: Serve,
+    api_settings: Callable[..., ApiSettings],
+    stack: "ValidatorBed",
+    new_submission: Callable[..., NewSubmission],
+) -> None:
+    """What a miner wrote in its commitment is shown as it is written, its controls and turned text as what they are."""
+    hostile = new_submission(
+        hotkey=Hotkey("h2"),
+        commit_block=Block(500),
+        commitment=HOSTILE,
+        repo=None,
+        revision=None,
+        tag=None,
+        code=Code.COMMITMENT_MALFORMED,
+        reason=HOSTILE,
+    )
+    await Submissions(stack.pool).add([hostile])
+    async with httpx.AsyncClient(
+        base_url="http://voice.test", transport=await serve(api_settings(hotkey=stack.hotkey))
+    ) as client:
+        for path in ("/", "/miners/h2"):
+            text = await shown(client, path)
+            assert ("<script>alert" in text, "\u202e" in text, "\x1b" in text) == (False, False, False), path
+            assert html.escape("\\u202e") in text, path
+
+
+@pytest.fixture
+async def fought(
+    pool: Pool,
+    receiver: bt.Wallet,
+    open_round: Callable[..., Awaitable[list[SubmissionId]]],
+    new_round: Callable[..., NewRound],
+    verdict: Callable[..., Verdict],
+) -> Fought:
+    """A duel that opened at the end of round 2, and had its first round in round 3."""
+    return await fight(pool, Hotkey(receiver.hotkey.ss58_address), open_round, new_round, verdict)
+
+
+async def test_the_leaderboard_shows_the_duel_and_goes_by_the_ledger(
+    serve: Serve, api_settings: Callable[..., ApiSettings], fought: Fought
+) -> None:
+    """The king first though the challenger scored more in the last round; the duel's evidence, and a way to hear both in one click."""
+    async with httpx.AsyncClient(base_url="http://voice.test", transport=await serve(api_settings())) as client:
+        text = await shown(client, "/")
+        page = ReadPage()
+        page.feed(text)
+        for value, source in page.numbers:
+            assert str(await at(client, source)) == value, source
+    rows = text.partition('id="rows"')[2]
+    assert rows.index(f"/submissions/{fought.ids[0]}") < rows.index(f"/submissions/{fought.ids[1]}")
+    assert {f"/duels/{SMALL}/{OPENED}", f"/listen?track={SMALL}"} <= set(page.links)
+    assert "Evidence 1.5 of 620 needed, on a logarithmic scale" in text
+
+
+async def test_a_duel_is_drawn_and_its_groups_can_be_heard(
+    serve: Serve, api_settings: Callable[..., ApiSettings], fought: Fought
+) -> None:
+    """The curve by round, the outcome in words, and a player for each side of the group with the widest difference."""
+    async with httpx.AsyncClient(base_url="http://voice.test", transport=await serve(api_settings())) as client:
+        text = await shown(client, f"/duels/{SMALL}/{OPENED}")
+        page = ReadPage()
+        page.feed(text)
+        for value, source in page.numbers:
+            assert str(await at(client, source)) == value, source
+        unknown = await client.get(f"/duels/{SMALL}/77")
+        mine = await shown(client, f"/duels?hotkey={fought.names[0].partition('@')[0]}")
+    assert "the evidence decides nothing yet; the duel goes on" in text
+    assert (text.count("<audio "), text.count("+0.2000"), text.count("threshold 620")) == (4, 1, 1)
+    assert (unknown.status_code, f"/duels/{SMALL}/{OPENED}" in mine) == (404, True)
+
+
+async def test_a_miner_sees_its_place_its_rounds_and_its_duels(
+    serve: Serve, api_settings: Callable[..., ApiSettings], fought: Fought
+) -> None:
+    """The challenger: why it is not paid, two rounds, one duel; a hotkey that nobody knows has no page."""
+    async with httpx.AsyncClient(base_url="http://voice.test", transport=await serve(api_settings())) as client:
+        text = await shown(client, f"/miners/{fought.names[1].partition('@')[0]}")
+        unknown = await client.get("/miners/5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty")
+    assert ("it has not taken the top" in text, "as challenger" in text, 'href="/rounds/3"' in text) == (True, True, True)
+    assert unknown.status_code == 404
+
+
+async def test_the_table_is_searched_and_paged(
+    serve: Serve,
+    api_settings: Callable[..., ApiSettings],
+    pool: Pool,
+    new_submission: Callable[..., NewSubmission],
+) -> None:
+    """Each submission stands on one page; a search that finds nothing says so and keeps what was asked for."""
+    await Submissions(pool).add([new_submission(repo=f"lab/voice-{n}") for n in range(ROWS + 1)])
+    async with httpx.AsyncClient(base_url="http://voice.test", transport=await serve(api_settings())) as client:
+        first = await shown(client, "/")
+        (more,) = re.findall(r'href="([^"]+)" rel="next"', first)
+        second = await shown(client, html.unescape(more))
+        found = await shown(client, "/?search=voice-7")
+        nothing = await shown(client, "/?search=%3Cb%3Enobody")
+    assert [len(set(re.findall(r"lab/voice-\d+", text))) for text in (first, second, found)] == [ROWS, 1, 1]
+    assert ("<b>nobody" in nothing, "&lt;b&gt;nobody" in nothing) == (False, True)
+    assert len(first) <= 120_000
 
 
 def test_the_words_are_the_glossarys() -> None:

@@ -1,6 +1,6 @@
 """What pages show of the database beside what the API's other routes read: rounds and their entries, validators, incidents."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -54,6 +54,18 @@ class EvaluationLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClipLine:
+    """One sample: where its sound is ('' where there is none), and why it failed, if it did."""
+
+    evaluation_id: EvaluationId
+    prompt_id: str
+    pcm_sha256: str
+    score: Micro
+    gate: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ValidatorLine:
     """A validator's last fold and its last attempt to set weights; None where there is none."""
 
@@ -104,6 +116,11 @@ class PageRows:
         """A hotkey's submissions, newest first."""
         async with self._pool.connection() as connection:
             return tuple(read(Submission, row) for row in await connection.fetch(sql("pages.commitments"), hotkey, limit))
+
+    async def clips(self, evaluations: Sequence[EvaluationId]) -> tuple[ClipLine, ...]:
+        """The samples of some evaluations, in no order."""
+        async with self._pool.connection() as connection:
+            return tuple(read(ClipLine, row) for row in await connection.fetch(sql("pages.clips"), list(evaluations)))
 
     async def validators(self) -> tuple[ValidatorLine, ...]:
         """Every validator of which something is kept here."""

@@ -62,3 +62,7 @@ group by parked_why
 union all
 select 'drained', count(*)::integer from drained_hosts having count(*) > 0
 order by kind;
+
+-- name: clips
+-- What some evaluations spoke, prompt by prompt.
+select evaluation_id, prompt_id, pcm_sha256, score, gate, reason from samples where evaluation_id = any($1::bigint[]);

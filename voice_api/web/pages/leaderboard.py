@@ -1,24 +1,50 @@
-"""The leaderboard: who leads, who waits, who was refused."""
+"""The leaderboard: by track, who is paid and why, who waits, and who was refused."""
 
-from fastapi import APIRouter
+from collections.abc import Mapping
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
-from voice_api.web.dependencies import ServiceDep
-from voice_api.web.pages.page import page
+from scoring.types import Entrant
+from voice_api.db.submissions import Submission
+from voice_api.schemas import NO_NUL
+from voice_api.web import standings
+from voice_api.web.dependencies import Service, ServiceDep
+from voice_api.web.ledger_standings import LedgerStandings
+from voice_api.web.pages.page import page, query
 from voice_api.web.route import Route
+from voice_api.web.routes.duels import OfTrack
+from voice_api.web.routes.leaderboard import AfterRow
 
 router = APIRouter(include_in_schema=False, route_class=Route)
 
+ROWS = 30
+Search = Annotated[str, Query(max_length=100, pattern=NO_NUL)]
+
 
 @router.get("/", response_class=HTMLResponse)
-async def leaderboard(service: ServiceDep) -> HTMLResponse:
-    """The public table."""
+async def leaderboard(service: ServiceDep, track: OfTrack = None, search: Search = "", after: AfterRow = None) -> HTMLResponse:
+    """The table of `/v1/leaderboard`, and the tracks above it."""
+    ledger = await standings.ledger_standings(service)
+    rows, last = await standings.listed(service, track=track, search=search, after=after, limit=ROWS)
     return page(
         "leaderboard.html",
         path="/",
         title="Leaderboard",
-        rows=await service.stores.submissions.leaderboard(validator=service.settings.hotkey),
-        round=await service.stores.rounds.latest(),
-        registry=await service.stores.registry.latest(),
-        pending=await service.stores.queue.pending_page(limit=8),
+        ledger=ledger,
+        rows=rows,
+        models=await _models(service, ledger),
+        track=track,
+        search=search,
+        after=after,
+        source=f"/v1/leaderboard?{query({'track': track, 'search': search, 'after': after, 'limit': ROWS})}#",
+        next=None if last is None else f"/?{query({'track': track, 'search': search, 'after': last})}",
     )
+
+
+async def _models(service: Service, ledger: LedgerStandings) -> Mapping[Entrant, Submission]:
+    """The submissions of both sides of each track's duel, or of its king alone, by their names."""
+    kings = [each.king for each in ledger.tracks if each.king is not None]
+    challengers = [each.duel.challenger for each in ledger.tracks if each.duel is not None]
+    return {each.entrant: each.submission for each in await service.stores.leaderboard.named([*kings, *challengers])}

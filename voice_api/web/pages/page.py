@@ -1,11 +1,13 @@
 """What every page has: its frame, the filters of its templates, its static files, and the policy of what it may load."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from http import HTTPStatus
 from importlib import resources
+from urllib.parse import urlencode
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -13,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from scoring.foreign_words import escaped
 from scoring.types import MICRO, Micro
 from voice_api.web.openapi import kind_of
+from voice_api.web.pages import charts
 
 POLICY = "; ".join(
     (
@@ -41,6 +44,7 @@ class NavigationLink:
 NAVIGATION = (
     NavigationLink("/", "Leaderboard"),
     NavigationLink("/listen", "Listen"),
+    NavigationLink("/duels", "Duels"),
     NavigationLink("/rounds", "Rounds"),
     NavigationLink("/queue", "Queue"),
     NavigationLink("/weights", "Weights"),
@@ -110,6 +114,35 @@ def duration(seconds: float) -> str:
     return " ".join(f"{number} {unit}" for number, unit in parts[first : first + 2] if number) or "0 s"
 
 
+def signed(lead: Micro) -> str:
+    """A difference of two scores, in points.
+
+    >>> signed(Micro(31_000)), signed(Micro(-400))
+    ('+0.0310', '-0.0004')
+    """
+    return f"{lead / MICRO:+.4f}"
+
+
+def evidence(wealth: float) -> str:
+    """A duel's evidence: a factor, of which three digits say enough.
+
+    >>> evidence(41.7312), evidence(12_345.6), evidence(0.00001)
+    ('41.7', '12,346', '< 0.001')
+    """
+    if wealth < 0.001:
+        return "< 0.001"
+    return f"{wealth:,.0f}" if wealth >= 1_000 else f"{wealth:.3g}"
+
+
+def query(values: Mapping[str, object]) -> str:
+    """A query of the values that are there.
+
+    >>> query({"track": "small", "after": None, "search": ""})
+    'track=small'
+    """
+    return urlencode({name: value for name, value in values.items() if value})
+
+
 def moment(at: datetime) -> str:
     """A moment in UTC, to the second."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
@@ -121,6 +154,8 @@ def environment() -> Environment:
     found = Environment(
         loader=PackageLoader("voice_api.web", "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
+    found.filters |= {"evidence": evidence, "signed": signed, "sparkline": charts.sparkline, "query": query}
+    found.globals |= {"evidence_chart": charts.evidence_chart, "evidence_share": charts.evidence_share}
     found.filters |= {"duration": duration, "grouped": grouped, "moment": moment, "percent": percent}
     found.filters |= {"decimal": decimal, "kind": kind_of, "short": short, "told": told}
     found.globals["static"] = static_path
