@@ -165,6 +165,8 @@ def _start(network: Network, databases: Mapping[str, str], api_port: int, hub_po
         "VOICE_COMPETITION": str(COMPETITION),
         "VOICE_RATE_PER_MINUTE": "0",  # blocks come every half second, and everybody has the same address
         "VOICE_RATE_ADDRESS_PER_MINUTE": "0",
+        "VOICE_SPEECH": "true",
+        "VOICE_SPEECH_ADDRESS_PER_HOUR": "0",
     }
     stack.start("api", ["api", "--host", "127.0.0.1", "--port", str(api_port)], {**databases, **serving})
     stack.start("dispatcher", ["dispatcher"], databases)

@@ -23,7 +23,7 @@ from voice_api.web import openapi, problems
 from voice_api.web.auth import open_nonces
 from voice_api.web.dependencies import Service
 from voice_api.web.middleware import BODY_BYTES, AddressLimit, BodyLimit, Guard
-from voice_api.web.pages import api_reference, how, listen, miner, pair, static, submission
+from voice_api.web.pages import api_reference, how, listen, miner, pair, say, static, submission
 from voice_api.web.pages import duels as duels_page
 from voice_api.web.pages import leaderboard as leaderboard_page
 from voice_api.web.pages import queue as queue_page
@@ -67,6 +67,7 @@ PAGES = (
     leaderboard_page,
     listen,
     pair,
+    say,
     submission,
     duels_page,
     rounds_page,

@@ -44,6 +44,7 @@ class NavigationLink:
 NAVIGATION = (
     NavigationLink("/", "Leaderboard"),
     NavigationLink("/listen", "Listen"),
+    NavigationLink("/say", "Say"),
     NavigationLink("/duels", "Duels"),
     NavigationLink("/rounds", "Rounds"),
     NavigationLink("/queue", "Queue"),
