@@ -197,7 +197,7 @@ async def test_a_submission_has_a_page_that_says_why(
     ]
     page = await browser.get(f"/submissions/{submission_id}")
     assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
-    assert "take the silver ring" in page.text and "generation_failed" in page.text and "track small" in page.text
+    assert "take the silver ring" in page.text and "generation failed" in page.text and "vits, small" in page.text
     assert "RuntimeError: &lt;script&gt;" in page.text and "<script>" not in page.text
     assert f'href="/submissions/{submission_id}"' in (await browser.get("/")).text
     assert (await browser.get("/submissions/999")).status_code == 404
