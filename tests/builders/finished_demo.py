@@ -1,5 +1,6 @@
 """What `make demo` leaves: run once for a whole run of the tests, and its data served by an API of one's own."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -21,6 +22,7 @@ from neurons.localnet.layout import Layout
 from neurons.localnet.network import COMPETITION, HOTKEY
 from neurons.localnet.services import pick_port, start_postgres, start_redis
 from tests.builders.processes import Processes
+from voice_api.db import migrate
 
 _DEMO_SECONDS, _START_SECONDS = 580, 30
 
@@ -77,6 +79,7 @@ def served_demo(folder: Path, **settings: str) -> Iterator[ServedDemo]:
         postgres, redis = start_postgres(layout.postgres, durable=False), start_redis(layout.redis)
         stack.callback(postgres.stop)
         stack.callback(redis.stop)
+        asyncio.run(migrate.upgrade(postgres.url))  # the demo may be of an earlier day
         layout.logs.mkdir()
         processes = Processes(layout.logs)
         stack.callback(processes.stop)
