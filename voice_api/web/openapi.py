@@ -27,6 +27,7 @@ def describe(app: FastAPI) -> Json:
     )
     schemas: Json = document["components"]["schemas"]
     for method, operation in operations(document):
+        operation["summary"] = operation["description"].partition("\n")[0].partition(". ")[0].rstrip(".")
         _exemplify(operation.get("requestBody", {}), schemas)
         for status, answer in operation["responses"].items():
             schemas_of = [content.get("schema", {}).get("$ref") for content in answer.get("content", {}).values()]
