@@ -7,8 +7,8 @@ from dataclasses import dataclass
 LEAST_EVIDENCE = 0.01
 """The lower end of every scale of evidence: a duel ends long before it has so little."""
 SPARK_WIDTH, SPARK_HEIGHT = 120, 28
-CHART_WIDTH, CHART_HEIGHT = 640, 260
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56.0, 12.0, 14.0, 34.0
+CHART_WIDTH, CHART_HEIGHT = 640, 300
+_LEFT, _RIGHT, _TOP, _BOTTOM = 72.0, 12.0, 36.0, 46.0
 _INSET = 3.0
 _MOST_TICKS = 12
 

@@ -10,6 +10,7 @@ from voice_api.schemas import MOST_ROWS
 from voice_api.web.dependencies import ServiceDep
 from voice_api.web.pages.page import page
 from voice_api.web.route import RoundKey, Route, cut
+from voice_api.web.routes import rounds as answers
 
 router = APIRouter(prefix="/rounds", include_in_schema=False, route_class=Route)
 
@@ -38,5 +39,6 @@ async def one(round_number: RoundKey, service: ServiceDep) -> HTMLResponse:
         round=found,
         folded_at=line.folded_at,
         entries=entries,
+        asked=(await answers.prompts(round_number, service)).tracks,
         earlier=before[0].round.round if before else None,
     )
