@@ -70,7 +70,7 @@ def run(
         reachable.hold(settings.database_url.get_secret_value(), settings.redis_url.get_secret_value())
     drain = Drain(settings.drain)
     with _redis(settings) as redis, background_loop() as loop, _pool(settings, loop) as pool:
-        work_loop = WorkLoop(redis, settings.queue, drain)
+        work_loop = WorkLoop(redis, settings.queue, drain, settings.duty)
         current = WorkerContext(
             name=worker_name(),
             host=settings.host,
@@ -83,6 +83,7 @@ def run(
             ),
             judging=_judging(settings, receipt_signer),
             patience=Patience(settings.lease, RetryRule(budget.per_evaluation, settings.retry_first), settings.confirm),
+            duty=settings.duty,
             heartbeat=work_loop.heartbeat,
             drain=drain,
         )

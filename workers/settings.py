@@ -9,7 +9,7 @@ from pydantic import Field
 from scoring.competition import DEFAULT_PATH
 from scoring.judges.standard.models import Device
 from scoring.store.files import StoredFiles
-from voice_api.db.states import QueueName
+from voice_api.db.states import QueueName, WorkerDuty
 from voice_api.settings import CompetitionPath, DatabaseUrl, HubUrl, RedisUrl, StoreSettings
 
 
@@ -42,6 +42,7 @@ class WorkerSettings(ReceiptSignerSettings):
     database_url: DatabaseUrl = Field(validation_alias="DATABASE_URL")
     redis_url: RedisUrl = Field(validation_alias="REDIS_URL")
     queue: QueueName = Field(default=QueueName.CPU, validation_alias="VOICE_QUEUE")
+    duty: WorkerDuty = Field(default=WorkerDuty.ALL, validation_alias="VOICE_TAKES")
     competition: CompetitionPath = Field(default=DEFAULT_PATH, validation_alias="VOICE_COMPETITION")
     environments_folder: Path | None = Field(default=None, validation_alias="VOICE_ENVIRONMENTS")
     hub: HubUrl = Field(default="https://huggingface.co", validation_alias="HF_ENDPOINT")

@@ -169,7 +169,7 @@ async def test_a_sentence_is_announced_ended_in_time_and_forgotten(
     new_round: Callable[..., NewRound],
     verdict: Callable[..., Verdict],
 ) -> None:
-    """A wake-up is enqueued for one that waits; one whose time is over fails, and what was kept long enough is deleted."""
+    """A wake-up is enqueued for those who speak; one whose time is over fails, and what was kept long enough is deleted."""
     voice = await a_voice(pool, await scored(pool, new_submission(), new_round(3), verdict()))
     speeches, metrics = Speeches(pool), DispatcherMetrics()
     late, old, waiting = [await speeches.add("Hello.", "", voice, budget=BUDGET, times=TIMES) for _ in range(3)]
@@ -187,8 +187,9 @@ async def test_a_sentence_is_announced_ended_in_time_and_forgotten(
             return not await connection.fetchval("select count(*) from speeches where id = $1", old)
 
     async with dispatching(settings, metrics):
-        await until(lambda: enqueued(redis, 1))
+        await until(lambda: enqueued(redis, 1, "cpu-speech"))
         await until(is_gone)
+    assert not rq_queue(redis).count, "who judges is not woken"
     assert ((await speeches.get(late)).code, (await speeches.get(waiting)).state) == (Code.SPEECH_LATE, SpeechState.QUEUED)
     assert metrics.registry.get_sample_value("voice_dispatcher_leases_expired_total", {"of": "speeches"}) == 1
 
@@ -334,9 +335,9 @@ def test_every_row_is_worked_once_though_redis_is_flushed(
     assert asyncio.run(attempts(settings)) == [("parked", 1)] * 3
 
 
-async def enqueued(redis: Redis, count: int) -> bool:
+async def enqueued(redis: Redis, count: int, name: str = "cpu") -> bool:
     """Whether so many wake-ups wait."""
-    return bool(rq_queue(redis).count == count)
+    return bool(rq_queue(redis, name).count == count)
 
 
 async def leading(url: str) -> bool:

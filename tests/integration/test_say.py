@@ -52,7 +52,7 @@ async def say(
 
 @pytest.fixture
 def worker(tmp_path: Path, database_url: str, redis_url: str, writer: bt.Wallet) -> Iterator[Path]:
-    """A worker process that fetches from a hub; the hub's folder."""
+    """A worker process that takes sentences alone, and fetches from a hub; the hub's folder."""
     root, stack, data = tmp_path / "hub", Stack(tmp_path / "logs"), tmp_path / "worker"
     root.mkdir()
     with serving(create_hub(root)) as hub:
@@ -62,6 +62,7 @@ def worker(tmp_path: Path, database_url: str, redis_url: str, writer: bt.Wallet)
             "HF_ENDPOINT": hub,
             "VOICE_COMPETITION": str(COMPETITION),
             "VOICE_DATA": str(data),
+            "VOICE_TAKES": "speech",
             **worker_identity(data, "worker", writer),
         }
         stack.start("worker", ["worker"], environment)

@@ -30,7 +30,7 @@ from voice_api.db.database import Pool
 from voice_api.db.evaluations import Verdict
 from voice_api.db.rounds import NewRound
 from voice_api.db.speeches import ModelVoice, Speech, Speeches
-from voice_api.db.states import QueueName, SpeechState
+from voice_api.db.states import QueueName, SpeechState, WorkerDuty
 from voice_api.db.submissions import NewSubmission
 from voice_api.db.validations import Validations
 from workers.hub.client import Hub, Timeouts
@@ -238,6 +238,30 @@ async def test_evaluations_come_first_and_a_request_between_two_of_them(
         before.append(next(name for name, count in (await _counts(bed.pool)).items() if count != counts[name]))
         await asyncio.sleep(0)
     assert before == ["evaluations", "speeches", "evaluations", "validations", "evaluations", "speeches", "evaluations"]
+
+
+@pytest.mark.parametrize(
+    ("duty", "taken"),
+    [
+        pytest.param(WorkerDuty.SPEECH, ["speeches", "speeches"], id="nothing but sentences"),
+        pytest.param(WorkerDuty.JUDGING, ["evaluations", "validations", "evaluations", "validations"], id="no sentence"),
+    ],
+)
+async def test_a_worker_may_take_one_kind_only(
+    bed: Bed, open_round: Callable[..., Awaitable[list[int]]], duty: WorkerDuty, taken: list[str]
+) -> None:
+    """So that sentences delay no evaluation, and none of these a sentence; what nobody takes waits."""
+    voice = await bed.voice("clear", content=CONTENT)
+    await open_round(9, submissions=2)
+    for _ in range(2):
+        await bed.ask(voice)
+        await Validations(bed.pool).add(Hotkey("h"), "語", DESCRIPTION, "ab" * 32, wav(bytes(100)))
+    context, found = changed(bed.context, duty=duty), []
+    for _ in taken:
+        counts = await _counts(bed.pool)
+        await work_one(context, QueueName.CPU)
+        found.append(next(name for name, count in (await _counts(bed.pool)).items() if count != counts[name]))
+    assert found == taken
 
 
 async def _counts(pool: Pool) -> dict[str, int]:

@@ -24,7 +24,7 @@ OBSERVERS = {"prometheus", "grafana"}
 USERS = {"postgres": None, "prometheus": "65534:65534", "grafana": "472:0"}
 """Whom an image of others' runs as; every other is ours."""
 ONE_SHOT = {"migrate", "certify"}
-ON_CARDS = "gpu-worker"
+ON_CARDS, FOR_SPEECH = "gpu-worker", "speech-worker"
 SECRET = re.compile(r"password|token|secret|database_url|redis_url|mnemonic|seed", re.IGNORECASE)
 START_AS_ROOT = {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"}
 
@@ -53,7 +53,9 @@ def test_there_is_one_dockerfile_a_process() -> None:
     """Each process has its own image, and each Dockerfile is one that the stack runs."""
     named = {service["build"]["dockerfile"] for service in BUILT.values()}
 
-    assert [path.name.removesuffix(".Dockerfile") for path in DOCKERFILES] == sorted(set(BUILT) - ONE_SHOT - {ON_CARDS})
+    assert [path.name.removesuffix(".Dockerfile") for path in DOCKERFILES] == sorted(
+        set(BUILT) - ONE_SHOT - {ON_CARDS, FOR_SPEECH}
+    )
     assert named == {f"docker/{path.name}" for path in DOCKERFILES}
 
 
@@ -169,12 +171,12 @@ def test_what_enters_a_build(path: str, enters: bool) -> None:
 
 
 def test_the_stack_is_whole() -> None:
-    """Two stores, what runs once, each process, and on request those who observe them, and workers on cards."""
-    processes = {"api", "dispatcher", "worker", "model-queue", "validator", ON_CARDS}
+    """Two stores, what runs once, each process, and on request those who observe them, and workers on cards or for speech."""
+    processes = {"api", "dispatcher", "worker", "model-queue", "validator", ON_CARDS, FOR_SPEECH}
     assert set(SERVICES) == STORES | ONE_SHOT | OBSERVERS | processes
     assert {SERVICES["postgres"]["image"], SERVICES["redis"]["image"]} == {"postgres:18", "redis:7"}
     asked_for = {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service}
-    assert asked_for == {name: ["observe"] for name in OBSERVERS} | {ON_CARDS: ["gpu"]}
+    assert asked_for == {name: ["observe"] for name in OBSERVERS} | {ON_CARDS: ["gpu"], FOR_SPEECH: ["speech"]}
     assert all(re.search(r":v?\d+\.\d+\.\d+$", SERVICES[name]["image"]) for name in OBSERVERS)
 
 
@@ -289,6 +291,7 @@ def test_certificates_are_written_by_one_and_read_by_those_who_need_them() -> No
         "certify": ["certificates:/certificates"],
         "worker": ["certificates:/certificates:ro"],
         ON_CARDS: ["certificates:/certificates:ro"],
+        FOR_SPEECH: ["certificates:/certificates:ro"],
         "validator": ["certificates:/certificates:ro"],
     }
     environment = {name: SERVICES[name]["environment"] for name in ("certify", "worker", "validator")}
@@ -309,6 +312,7 @@ def test_the_store_is_written_by_workers_and_read_by_the_api() -> None:
         "api": ["store:/store:ro"],
         "worker": ["store:/store"],
         ON_CARDS: ["store:/store"],
+        FOR_SPEECH: ["store:/store"],
     }
     assert SERVICES["api"]["environment"]["VOICE_STORE"] == "/store"
 
@@ -369,6 +373,7 @@ def test_networks_hold_only_those_who_talk() -> None:
         "certify": {"nowhere"},
         "worker": {"database", "redis", "hub", "worker-metrics"},
         ON_CARDS: {"database", "redis", "hub", "worker-metrics"},
+        FOR_SPEECH: {"database", "redis", "hub", "worker-metrics"},
         "model-queue": {"api", "chain", "metrics"},
         "validator": {"database", "chain", "metrics"},
         "prometheus": {"metrics", "worker-metrics", "charts"},
@@ -390,8 +395,9 @@ def test_the_worker_can_be_many() -> None:
     assert not {"container_name", "hostname", "ports", "mac_address", "deploy"} & set(SERVICES["worker"])
 
 
-def test_a_worker_on_cards_is_a_worker() -> None:
-    """It has another queue and the host's cards, with what tells their free memory; in all else it is confined as the others are."""
+def test_a_worker_on_cards_or_for_speech_is_a_worker() -> None:
+    """One has another queue and the host's cards, with what tells their free memory; one takes nothing but sentences. In all else they
+    are confined as the others are."""
     worker = SERVICES["worker"]
     cards = {"driver": "nvidia", "count": "all", "capabilities": ["gpu", "compute", "utility"]}
 
@@ -399,6 +405,10 @@ def test_a_worker_on_cards_is_a_worker() -> None:
         "profiles": ["gpu"],
         "environment": worker["environment"] | {"VOICE_QUEUE": "gpu"},
         "deploy": {"resources": {"reservations": {"devices": [cards]}}},
+    }
+    assert SERVICES[FOR_SPEECH] == worker | {
+        "profiles": ["speech"],
+        "environment": worker["environment"] | {"VOICE_TAKES": "speech"},
     }
 
 

@@ -128,6 +128,14 @@ class QueueName(StrEnum):
                 assert_never(unreachable)
 
 
+class WorkerDuty(StrEnum):
+    """The work that a worker takes: evaluations and miners' recordings, sentences that people ask to hear, or both by turns."""
+
+    ALL = "all"
+    JUDGING = "judging"
+    SPEECH = "speech"
+
+
 class VerdictState(StrEnum):
     """The three ways in which an evaluation ends for good."""
 

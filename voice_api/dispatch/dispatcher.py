@@ -40,6 +40,11 @@ _FAILURE_SECONDS = 3600
 _LONGEST_PAUSE = timedelta(seconds=30)
 
 
+def speech_queue(name: QueueName) -> str:
+    """RQ's name of the queue of wake-ups for sentences: some workers take nothing else, and some take none."""
+    return f"{name}-speech"
+
+
 class WakeUps:
     """Wake-ups in RQ: jobs that say "evaluate the next due row of this queue", and nothing else. Any of them can be lost.
 
@@ -48,7 +53,10 @@ class WakeUps:
 
     def __init__(self, url: str) -> None:
         self._redis = redis.Redis.from_url(url, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS)
-        self._queues = {name: Queue(name.value, connection=self._redis, serializer=JSONSerializer) for name in QueueName}
+        self._queues, self._speeches = (
+            {name: Queue(named(name), connection=self._redis, serializer=JSONSerializer) for name in QueueName}
+            for named in (str, speech_queue)
+        )
 
     def __enter__(self) -> Self:
         """Connections are opened when they are needed."""
@@ -58,13 +66,13 @@ class WakeUps:
         """Close them."""
         self._redis.close()
 
-    def top_up(self, name: QueueName, due: int, live: int = 0) -> int:
+    def top_up(self, name: QueueName, due: int, live: int = 0, *, speech: bool = False) -> int:
         """Enqueue as many wake-ups as `missing` finds, and return their number.
 
         Workers are counted as PostgreSQL knows them (`live`), or as Redis does where it knows more: one wake-up too many says "nothing
-        due", one too few leaves a worker idle.
+        due", one too few leaves a worker idle. `speech`: for sentences, which have a queue of wake-ups of their own.
         """
-        queue = self._queues[name]
+        queue = (self._speeches if speech else self._queues)[name]
         try:
             clean_worker_registry(queue)
             needed = missing(due, max(live, BaseWorker.count(queue=queue)), queue.count)
@@ -191,11 +199,12 @@ async def _wake(context: DispatcherContext) -> None:
     speeches = await context.speeches.due_counts()
     live = [worker.queue for worker in await context.workers.live(LIVE) if not worker.draining]
     for name in QueueName:
-        due = evaluations[name] + validations[name] + speeches[name]
+        due = evaluations[name] + validations[name]
         added = await asyncio.to_thread(context.wakeups.top_up, name, due, live.count(name))
-        if added:
-            context.metrics.woke(name, added)
-            log.info("woke workers", queue=name.value, due=due, added=added)
+        for_speech = await asyncio.to_thread(context.wakeups.top_up, name, speeches[name], speech=True)
+        if added or for_speech:
+            context.metrics.woke(name, added + for_speech)
+            log.info("woke workers", queue=name.value, due=due, speeches=speeches[name], added=added + for_speech)
 
 
 async def _tidy(context: DispatcherContext) -> None:

@@ -10,6 +10,7 @@ from scoring.competition import Schedule
 from scoring.types import EvaluationId
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.speeches import Speeches
+from voice_api.db.states import WorkerDuty
 from voice_api.db.submissions import Submissions
 from voice_api.db.validations import Validations
 from voice_api.runtime.process_metrics import WorkerMetrics
@@ -71,6 +72,7 @@ class WorkerContext:
     database: Database
     judging: Judging
     patience: Patience
+    duty: WorkerDuty = WorkerDuty.ALL
     heartbeat: Callable[[], None]  # shows Redis that the worker lives; never raises
     drain: Drain = field(default_factory=Drain)
     current_job: CurrentJob = field(default_factory=CurrentJob)

@@ -5,11 +5,12 @@ import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import wait
 from functools import partial
+from typing import assert_never
 
 import structlog
 
 from scoring.errors import PlatformError
-from voice_api.db.states import QueueName, VerdictState
+from voice_api.db.states import QueueName, VerdictState, WorkerDuty
 from workers.evaluation.receipt_signer import ReceiptSigner
 from workers.jobs.context import WorkerContext, worker_context
 from workers.jobs.evaluate_job import MOVED, evaluate_claimed
@@ -18,6 +19,8 @@ from workers.jobs.validate_job import validate_claimed
 
 log = structlog.get_logger()
 
+Kind = Callable[[WorkerContext, QueueName, ReceiptSigner], Awaitable[str | None]]
+"""Claims one row of a kind and carries it as far as it goes; None where none is due."""
 _NOTHING, _STOPPING, _UNCERTIFIED = "nothing due", "stopping", "not certified"
 IDLE = frozenset({_NOTHING, _STOPPING, _UNCERTIFIED})
 """The answers of a job that found nothing to do, or may not do it."""
@@ -67,12 +70,26 @@ async def work_one(context: WorkerContext, queue: QueueName) -> str:
         log.error("the worker ends: nobody would count what it judges", code=error.code, detail=error.detail)
         context.drain.request()
         return _UNCERTIFIED
-    requests = (_validate, _speak) if context.current_job.recordings_turn else (_speak, _validate)
-    for kind in (*requests, _evaluate) if context.current_job.requests_turn else (_evaluate, *requests):
+    for kind in _turns(context):
         outcome = await kind(context, queue, signer)
         if outcome is not None:
             return outcome
     return _NOTHING
+
+
+def _turns(context: WorkerContext) -> tuple[Kind, ...]:
+    """The kinds of work that the worker takes, in the order in which it looks for them now."""
+    job = context.current_job
+    match context.duty:
+        case WorkerDuty.SPEECH:
+            return (_speak,)
+        case WorkerDuty.JUDGING:
+            requests: tuple[Kind, ...] = (_validate,)
+        case WorkerDuty.ALL:
+            requests = (_validate, _speak) if job.recordings_turn else (_speak, _validate)
+        case unreachable:
+            assert_never(unreachable)
+    return (*requests, _evaluate) if job.requests_turn else (_evaluate, *requests)
 
 
 async def _evaluate(context: WorkerContext, queue: QueueName, signer: ReceiptSigner) -> str | None:

@@ -5,7 +5,7 @@ import socket
 import time
 import uuid
 from types import FrameType
-from typing import Any
+from typing import Any, assert_never
 
 import structlog
 from redis import Redis
@@ -16,8 +16,8 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker.base import WorkerStatus
 
-from voice_api.db.states import QueueName
-from voice_api.dispatch.dispatcher import JOB
+from voice_api.db.states import QueueName, WorkerDuty
+from voice_api.dispatch.dispatcher import JOB, speech_queue
 from voice_api.errors import RedisUnavailable
 from workers.jobs.drain import Drain
 from workers.jobs.wakeup import IDLE
@@ -36,8 +36,8 @@ def worker_name() -> str:
 class DrainingWorker(SimpleWorker):
     """An RQ worker that is asked to stop through a Drain: RQ's own way writes to Redis, and knows no patience."""
 
-    def __init__(self, queue: Queue, redis: Redis, drain: Drain) -> None:
-        super().__init__([queue], name=worker_name(), connection=redis, serializer=JSONSerializer)
+    def __init__(self, queues: list[Queue], redis: Redis, drain: Drain) -> None:
+        super().__init__(queues, name=worker_name(), connection=redis, serializer=JSONSerializer)
         self._drain = drain
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
@@ -58,12 +58,25 @@ class DrainingWorker(SimpleWorker):
         self._stop_requested = self._drain.requested
 
 
-class WorkLoop:
-    """Takes wake-ups from one queue and runs them, one after the other. `heartbeat` may be called from any thread."""
+def _names(queue: QueueName, duty: WorkerDuty) -> tuple[str, ...]:
+    """RQ's names of the queues of wake-ups that a worker listens to."""
+    match duty:
+        case WorkerDuty.ALL:
+            return speech_queue(queue), queue.value
+        case WorkerDuty.JUDGING:
+            return (queue.value,)
+        case WorkerDuty.SPEECH:
+            return (speech_queue(queue),)
+        case unreachable:
+            assert_never(unreachable)
 
-    def __init__(self, redis: Redis, queue: QueueName, drain: Drain) -> None:
-        self._redis, self._drain = redis, drain
-        self._queue = Queue(queue.value, connection=redis, serializer=JSONSerializer)
+
+class WorkLoop:
+    """Takes wake-ups for one queue's work and runs them, one after the other. `heartbeat` may be called from any thread."""
+
+    def __init__(self, redis: Redis, queue: QueueName, drain: Drain, duty: WorkerDuty = WorkerDuty.ALL) -> None:
+        self._redis, self._drain, self._name = redis, drain, queue
+        self._queues = [Queue(name, connection=redis, serializer=JSONSerializer) for name in _names(queue, duty)]
         self._worker: DrainingWorker | None = None
 
     def run(self) -> None:
@@ -78,7 +91,7 @@ class WorkLoop:
         """Work until nothing is due, with or without a wake-up; raises RedisUnavailable."""
         while not self._drain.requested:
             try:
-                wakeup: Any = self._queue.enqueue_call(JOB, args=(self._queue.name,), timeout=_NO_LIMIT)
+                wakeup: Any = self._queues[-1].enqueue_call(JOB, args=(self._name.value,), timeout=_NO_LIMIT)
                 self._work(burst=True)
                 if wakeup.return_value(refresh=True) in IDLE:
                     return
@@ -95,7 +108,7 @@ class WorkLoop:
 
     def _work(self, *, burst: bool) -> None:
         try:
-            self._worker = DrainingWorker(self._queue, self._redis, self._drain)
+            self._worker = DrainingWorker(self._queues, self._redis, self._drain)
             self._worker.work(burst=burst, logging_level="WARNING")
         except RedisError as exc:
             if burst:
