@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import pytest
 from scoring.errors import EXPLANATIONS, Code
 from scoring.report import Gate
 from scoring.types import BlockHash
-from tests.builders.audible import audible_round
+from tests.builders.audible import AudibleJudge, audible_round
 from tests.builders.crawler import ReadPage
 from voice_api.db.database import Pool
 from voice_api.settings import ApiSettings
@@ -126,3 +127,20 @@ async def test_before_it_was_judged_it_says_when_that_comes(stack: "ValidatorBed
     """No empty tables."""
     answer = await browser.get("/submissions/1")
     assert (answer.status_code, "Not evaluated yet" in answer.text, "<audio" in answer.text) == (200, True, False)
+
+
+async def test_an_open_round_is_not_offered_to_be_compared(
+    stack: "ValidatorBed", browser: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    """What is scored in it can be heard here; beside others once the round has closed. Every link leads somewhere."""
+    bed = replace(stack, judged_alike=AudibleJudge(tmp_path / "store"))
+    assert await bed.tick()
+    await bed.judge(await bed.claim(), 500_000)
+    before = (await browser.get("/submissions/1")).text
+    await bed.judge(await bed.claim(), 600_000)
+    assert await bed.tick()
+    after = (await browser.get("/submissions/1")).text
+    assert ("<audio" in before, "/listen?track" in before, "/listen?track" in after) == (True, False, True)
+    beside = re.search(r'href="(/listen\?track[^"]+)"', after)
+    assert beside is not None
+    assert (await browser.get(beside[1].replace("&amp;", "&"))).status_code == 200

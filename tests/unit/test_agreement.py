@@ -1,12 +1,14 @@
 """Agreement of listeners and judges: published examples, hand-computed tables, and what a side must not change."""
 
+from importlib import resources
+
 import numpy as np
 import pytest
 
 from scoring.report import Factor
-from scoring.types import EvaluationId, Micro
+from scoring.types import MICRO, EvaluationId, Micro
 from voice_api.db.votes import JudgedVote, VoteChoice, VotedSample
-from voice_api.web.listening.agreement import TIE_WITHIN, agreement, cohen, krippendorff, preferred
+from voice_api.web.listening.agreement import BOOTSTRAPS, MOST_VOTES, TIE_WITHIN, agreement, cohen, krippendorff, preferred
 
 FIRST, SECOND, TIE = VoteChoice.FIRST, VoteChoice.SECOND, VoteChoice.TIE
 
@@ -128,3 +130,12 @@ def test_without_votes_there_is_no_number() -> None:
     """Nothing is made up."""
     found = agreement([])
     assert (found.votes, found.rows, found.alpha, found.shared_pairs) == (0, (), None, 0)
+
+
+def test_the_page_that_explains_it_says_the_same_numbers() -> None:
+    """The border of a tie, the draws of an interval, and how many votes count."""
+    page = resources.files("voice_api.web").joinpath("templates", "how.html").read_text(encoding="utf-8")
+    tie = f"{TIE_WITHIN / MICRO:.2f}".removeprefix("0")
+    assert [said in page for said in (f"difference of {tie} or", f"{BOOTSTRAPS:,} times", f"newest {MOST_VOTES:,} votes")] == [
+        True
+    ] * 3

@@ -13,7 +13,7 @@ from scoring.errors import EXPLANATIONS, Code, PlatformError
 from scoring.report import GroupReport
 from scoring.types import EvaluationId, Micro, entrant
 from voice_api.db.evaluations import Evaluation
-from voice_api.db.states import EvaluationState
+from voice_api.db.states import EvaluationState, RoundState
 from voice_api.db.submissions import Submission
 from voice_api.schemas import MOST_ROWS
 from voice_api.web.dependencies import Service, ServiceDep
@@ -48,6 +48,8 @@ class ShownEvaluation:
     """Of this page."""
     first: int
     total: int
+    closed: bool
+    """Whether its round is: then its track can be listened to."""
     why: str
     """Why the prompts are not known; '' where they are."""
 
@@ -111,7 +113,8 @@ async def _nothing() -> None:
 
 async def _shown(service: Service, chosen: Evaluation, first: int) -> ShownEvaluation:
     rows = await service.stores.queue.samples(chosen.id, limit=MOST_ROWS)
-    asked = round_prompts(service.schedule, await service.stores.rounds.get(chosen.round), chosen.track)
+    of_round = await service.stores.rounds.get(chosen.round)
+    asked = round_prompts(service.schedule, of_round, chosen.track)
     if first and first >= len(rows):
         raise PlatformError(
             Code.REQUEST_INVALID, f"there are {len(rows)} samples: begin with one from 0 to {max(0, len(rows) - 1)}"
@@ -126,6 +129,7 @@ async def _shown(service: Service, chosen: Evaluation, first: int) -> ShownEvalu
         answers=answers[first : first + SAMPLES],
         first=first,
         total=len(rows),
+        closed=of_round.state is not RoundState.OPEN,
         why=asked.why,
     )
 
