@@ -3,20 +3,27 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 
+import bittensor as bt
 import pytest
 
 from neurons.cli.main import app
 from scoring.errors import EXPLANATIONS, Code
-from scoring.types import Hotkey, SubmissionId
-from tests.builders.addresses import ALICE
+from scoring.ranking.duel import Duel
+from scoring.types import Block, BlockHash, Hotkey, Micro, RoundNumber, SubmissionId, Uid, entrant
+from tests.builders.addresses import ALICE, BOB
+from tests.builders.ledger import a_ledger_entry
+from tests.builders.ranking import a_record, a_state
 from voice_api.db.database import Pool
 from voice_api.db.evaluations import Verdict
+from voice_api.db.ledger import Ledger
 from voice_api.db.processes import Workers
 from voice_api.db.queue import EvaluationQueue
+from voice_api.db.registry import RegisteredNeuron, Registry, RegistrySnapshot
 from voice_api.db.states import QueueName, VerdictState
-from voice_api.db.submissions import Submissions
+from voice_api.db.submissions import NewSubmission, Submissions
 from voice_api.settings import ApiSettings
 
 OpenRound = Callable[..., Awaitable[list[SubmissionId]]]
@@ -117,3 +124,73 @@ async def test_who_was_tried_again_sees_why(status: Status, pool: Pool, open_rou
     ) in await status(hotkey)
     (row,) = json.loads(await status(hotkey, "--json"))
     assert [event["to_state"] for event in row["events"]] == ["queued", "queued", "running", "queued", "running"]
+
+
+@pytest.fixture
+async def stands(pool: Pool, receiver: bt.Wallet, new_submission: Callable[..., NewSubmission]) -> tuple[Hotkey, Hotkey]:
+    """The hotkeys of a king and of its challenger, after a round in which both were scored and the duel's evidence was 12 of 620."""
+    king, challenger = Hotkey(ALICE), Hotkey(BOB)
+    await Submissions(pool).add(
+        [new_submission(hotkey=king, commit_block=Block(1)), new_submission(hotkey=challenger, commit_block=Block(2))]
+    )
+    await Registry(pool).replace(
+        RegistrySnapshot(
+            netuid=7,
+            block=Block(400),
+            block_hash=BlockHash("0x00"),
+            owner_hotkey=king,
+            neurons=tuple(
+                RegisteredNeuron(
+                    hotkey=hotkey, uid=Uid(uid), coldkey="c", registered_at_block=Block(0), immune_until_block=Block(0)
+                )
+                for uid, hotkey in enumerate((king, challenger))
+            ),
+        )
+    )
+    names = [entrant(king, Block(1)), entrant(challenger, Block(2))]
+    duel = Duel(challenger=names[1], king=names[0], opened=RoundNumber(1), margin=Micro(20_000), threshold=620.0)
+    step = replace(duel, capital=(10.0, 2.0), groups=32, rounds=1, lead=32 * 50_000, steps=32, total=32 * 30_000)
+    records = (a_record(1, 0.6, hotkey=king), a_record(2, 0.65, hotkey=challenger))
+    ledger = Ledger(pool, Hotkey(receiver.hotkey.ss58_address))
+    await ledger.append(a_ledger_entry(1, state=a_state(round=RoundNumber(1), king=names[0], records=records, duel=step)))
+    return king, challenger
+
+
+async def test_who_is_ranked_sees_rank_pay_duel_and_why(status: Status, stands: tuple[Hotkey, Hotkey]) -> None:
+    """The king is paid, the challenger is not: both are told why, and how much evidence the duel has of what it needs."""
+    king, challenger = stands
+    first, second = " ".join((await status(king)).split()), " ".join((await status(challenger)).split())
+    assert "rank 1 in small, king, paid 100.00% of the emission" in first
+    assert (
+        f"duel its place against {challenger}@2: evidence 12 of 620, lead +0.0500 of the challenger's, after 32 groups" in first
+    )
+    assert "rank 2 in small, not paid why it has not taken the top" in second
+    assert f"duel with the king {king}@1: evidence 12 of 620" in second
+    (row,) = json.loads(await status(challenger, "--json"))
+    assert (row["standing"]["rank"], row["standing"]["share"], row["standing"]["king"]) == (2, 0.0, False)
+    assert row["standing"]["reason"].startswith("it has not taken the top")
+    assert [(duel["wealth"], duel["threshold"], duel["outcome"]) for duel in row["duels"]] == [(12.0, 620.0, "open")]
+
+
+async def test_each_rounds_score_is_told(
+    status: Status, pool: Pool, open_round: OpenRound, verdict: Callable[..., Verdict]
+) -> None:
+    """With its error, the newest first."""
+    [submission] = await open_round()
+    queue = EvaluationQueue(pool)
+    claim = await queue.claim(QueueName.CPU, "w1", LEASE)
+    assert claim is not None
+    await queue.finish(claim, verdict())
+    hotkey = await hotkey_of(pool, submission)
+    assert "rounds 3: 0.7000 ± 0.0500" in " ".join((await status(hotkey)).split())
+    (row,) = json.loads(await status(hotkey, "--json"))
+    assert [(each["round"], each["score"]) for each in row["rounds"]] == [(3, 700_000)]
+
+
+async def test_the_newest_submissions_are_shown(status: Status, pool: Pool, new_submission: Callable[..., NewSubmission]) -> None:
+    """However many there are: twenty, or as many as are asked for."""
+    hotkey = Hotkey(ALICE)
+    await Submissions(pool).add([new_submission(hotkey=hotkey, commit_block=Block(10_000 * n)) for n in range(1, 31)])
+    blocks = [row["commit_block"] for row in json.loads(await status(hotkey, "--json"))]
+    assert blocks == [10_000 * n for n in range(11, 31)]
+    assert [row["commit_block"] for row in json.loads(await status(hotkey, "--json", "--limit", "2"))] == [290_000, 300_000]

@@ -11,11 +11,13 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from neurons.cli.miner.standing import Standings
 from neurons.cli.options import AsJson, WalletOptions, address, answer, keys_of, shared_options
 from neurons.cli.output import plain
 from neurons.settings import MinerSettings
 from scoring.errors import EXPLANATIONS, with_advice
 from scoring.types import MICRO, Hotkey, SubmissionId
+from voice_api.schemas.wire import MOST_ROWS
 
 if TYPE_CHECKING:
     from voice_api.schemas import QueueRowOut, SubmissionOut
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     Events = Mapping[SubmissionId, Sequence[EventOut]]
 
 _MINUTE, _HOUR = 60, 3600
+_KEPT_STEPS, _KEPT_DUELS = 100, 100
+"""The most steps of a submission, and the most duels, of which anything is said, also as data."""
 _SHOWN_STEPS = 6
 """Steps of a submission that are told; those before are behind `GET /v1/submissions/{id}/events`."""
 _SUFFIXES = {1: "st", 2: "nd", 3: "rd"}
@@ -37,35 +41,44 @@ def status(
         str | None,
         typer.Option("--hotkey", parser=address, metavar="ADDRESS", help="The hotkey to show, instead of the wallet's."),
     ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=MOST_ROWS, help="Only the newest so many submissions.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """Show a hotkey's submissions: state, place in the queue, score, reason and advice; and the history of those that wait."""
+    """Show a hotkey's submissions: state, place in the queue, reason and advice; rank, pay, rounds and duels, each with its why.
+
+    Of those that wait it shows the history. What is shown of ranks, pay and duels is the ledger's, of the API's validator.
+    """
     settings = options.settings(MinerSettings)
     whose = hotkey or keys_of(settings).hotkey.ss58_address
-    found, turns, events = asyncio.run(_read(settings, Hotkey(whose)))
-    data = [_plain_data(item, turns, events) for item in found]
-    answer(as_json, data, lambda: _show(whose, found, turns, events))
+    found, turns, events, standings = asyncio.run(_read(settings, Hotkey(whose), limit))
+    data = [_plain_data(item, turns, events) | standings.to_json(item) for item in found]
+    answer(as_json, data, lambda: _show(whose, found, turns, events, standings))
 
 
-def _show(hotkey: str, found: "Sequence[SubmissionOut]", turns: "Turns", events: "Events") -> None:
+def _show(hotkey: str, found: "Sequence[SubmissionOut]", turns: "Turns", events: "Events", standings: Standings) -> None:
     if not found:
         typer.echo(f"No submission of {hotkey} is known: has it been committed, and read by the model queue?")
         return
+    console = Console(soft_wrap=True, highlight=False)
     Console().print(_table(found, turns))
+    for line in (line for item in found for line in standings.in_words(item)):
+        console.print(line)
     for submission, steps in events.items():
         typer.echo(f"Submission {submission}, times in UTC: {history(steps)}")
 
 
-async def _read(settings: MinerSettings, hotkey: Hotkey) -> "tuple[list[SubmissionOut], Turns, Events]":
-    """Read the hotkey's submissions, the first queue row of each that waits or runs, and the events of those."""
+async def _read(settings: MinerSettings, hotkey: Hotkey, limit: int) -> "tuple[list[SubmissionOut], Turns, Events, Standings]":
+    """Read the hotkey's newest submissions, the first queue row of each that waits or runs, the events of those, and how all stand."""
     from neurons.api_client.client import VoiceApi
 
     async with VoiceApi(settings.api_url, None, settings.api_hotkey) as api:
-        found = await api.submissions(hotkey=hotkey)
-        rows = await api.queue() if found else []
-        turns = {row.submission_id: row for row in reversed(rows) if row.hotkey == hotkey}
-        events = {submission: await api.events(submission) for submission in turns}
-    return found, turns, events
+        found = (await api.submissions(hotkey=hotkey))[-limit:]
+        waiting = await api.queue() if found else []
+        turns = {row.submission_id: row for row in reversed(waiting) if row.hotkey == hotkey}
+        events = {item.id: (await api.events(item.id))[-_KEPT_STEPS:] for item in found if item.id in turns}
+        rows = await api.leaderboard(limit=MOST_ROWS, search=hotkey) if found else []
+        duels = await api.duels(hotkey=hotkey) if found else []
+    return found, turns, events, Standings({row.entrant: row for row in rows}, duels[:_KEPT_DUELS])
 
 
 def _plain_data(item: "SubmissionOut", turns: "Turns", events: "Events") -> dict[str, object]:
