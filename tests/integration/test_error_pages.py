@@ -4,9 +4,11 @@ from collections.abc import Awaitable, Callable
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from scoring.errors import EXPLANATIONS, Code
 from voice_api.settings import ApiSettings
+from voice_api.web.app import create_app
 
 Serve = Callable[[ApiSettings], Awaitable[httpx.ASGITransport]]
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
@@ -51,6 +53,19 @@ async def test_who_asks_too_often_is_told_on_a_page(serve: Serve, api_settings: 
         answers = [await client.get("/nowhere") for _ in range(3)]
     assert (answers[-1].status_code, answers[-1].headers["content-type"]) == (429, "text/html; charset=utf-8")
     assert 0 < int(answers[-1].headers["retry-after"]) <= 60
+
+
+async def test_a_bug_tells_a_browser_nothing_but_its_number(api_settings: Callable[..., ApiSettings]) -> None:
+    """500: a page with the request's id, and no word of the error."""
+    app = create_app(api_settings())
+    async with app.router.lifespan_context(app):
+        app.state.service = None
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(base_url="http://voice.test", transport=transport, headers=BROWSER) as client:
+            with capture_logs():
+                shown = await client.get("/rounds")
+    assert (shown.status_code, shown.headers["content-type"]) == (500, "text/html; charset=utf-8")
+    assert (shown.headers["x-request-id"] in shown.text, "NoneType" in shown.text) == (True, False)
 
 
 async def test_words_of_the_caller_are_shown_as_words(serve: Serve, api_settings: Callable[..., ApiSettings]) -> None:

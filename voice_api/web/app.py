@@ -154,11 +154,11 @@ def _lifespan(settings: ApiSettings, schedule: Schedule, metrics: ApiMetrics) ->
         )
         url, redis_url = settings.database_url.get_secret_value(), settings.redis_url.get_secret_value()
         async with redis, open_pool(url, application="voice api", lazy=True) as pool, reachable.told(url, redis_url):
-            app.state.service = Service.over(settings, schedule, metrics, pool, redis)
+            app.state.service = service = Service.over(settings, schedule, metrics, pool, redis)
             await open_nonces(redis)
             try:
                 yield
             finally:
-                app.state.service.news.stop()
+                service.news.stop()
 
     return lifespan

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
+from scoring.types import Entrant
 from voice_api.db.pages import ClipLine
 from voice_api.db.submissions import Submission
 from voice_api.schemas.duels import DuelGroupOut, DuelOut
+from voice_api.web import standings
 from voice_api.web.dependencies import Service, ServiceDep
 from voice_api.web.pages.page import page
 from voice_api.web.round_prompts import round_prompts
@@ -19,6 +21,7 @@ from voice_api.web.routes.duels import AfterDuel, OfHotkey, OfTrack, Opened, Tra
 router = APIRouter(prefix="/duels", include_in_schema=False, route_class=Route)
 
 ROWS = 50
+REIGNS = 50
 HEARD = 6
 """So many of the groups with the widest difference can be heard; the others are listed."""
 
@@ -38,9 +41,19 @@ class HeardPrompt:
 async def duels(service: ServiceDep, track: OfTrack = None, hotkey: OfHotkey = None, after: AfterDuel = None) -> HTMLResponse:
     """Duels, the one that opened last first."""
     found = await answers.page(service, track, hotkey, after, ROWS)
-    models = await models_of(service, found.items)
+    reigns = [each for each in await standings.reigns(service) if track in (None, each.track)][:REIGNS]
+    shown = [] if hotkey or after else reigns
+    models = await models_of(service, found.items, [each.king for each in shown])
     return page(
-        "duels.html", path="/duels", title="Duels", rows=found.items, next=found.next, models=models, track=track, hotkey=hotkey
+        "duels.html",
+        path="/duels",
+        title="Duels",
+        rows=found.items,
+        next=found.next,
+        models=models,
+        track=track,
+        hotkey=hotkey,
+        reigns=shown,
     )
 
 
@@ -61,9 +74,9 @@ async def one(track: TrackKey, opened: Opened, service: ServiceDep) -> HTMLRespo
     )
 
 
-async def models_of(service: Service, found: Sequence[DuelOut]) -> Mapping[str, Submission]:
-    """Both sides of duels by their names, as far as they are in this database."""
-    names = sorted({name for duel in found for name in (duel.challenger, duel.king)})
+async def models_of(service: Service, found: Sequence[DuelOut], others: Sequence[Entrant] = ()) -> Mapping[str, Submission]:
+    """Both sides of duels, and others, by their names, as far as they are in this database."""
+    names = sorted({*others, *(name for duel in found for name in (duel.challenger, duel.king))})
     return {each.entrant: each.submission for each in await service.stores.leaderboard.named(names)}
 
 
