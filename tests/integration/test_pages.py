@@ -171,7 +171,7 @@ async def test_words_of_strangers_are_never_markup(
 ) -> None:
     """What a miner wrote in its commitment is shown as it is written, its controls and turned text as what they are."""
     hostile = new_submission(
-        hotkey=Hotkey("h2"),
+        hotkey=Hotkey("h2\u202e<b>"),
         commit_block=Block(500),
         commitment=HOSTILE,
         repo=None,
@@ -184,9 +184,9 @@ async def test_words_of_strangers_are_never_markup(
     async with httpx.AsyncClient(
         base_url="http://voice.test", transport=await serve(api_settings(hotkey=stack.hotkey))
     ) as client:
-        for path in ("/", "/miners/h2"):
+        for path in ("/", "/miners/h2%E2%80%AE%3Cb%3E", "/duels?hotkey=%E2%80%AE%3Cb%3E"):
             text = await shown(client, path)
-            assert ("<script>alert" in text, "\u202e" in text, "\x1b" in text) == (False, False, False), path
+            assert ("<script>alert" in text, "\u202e" in text, "\x1b" in text, "<b>" in text) == (False,) * 4, path
             assert html.escape("\\u202e") in text, path
 
 

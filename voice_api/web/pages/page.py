@@ -144,6 +144,15 @@ def query(values: Mapping[str, object]) -> str:
     return urlencode({name: value for name, value in values.items() if value})
 
 
+def sentence(words: str) -> str:
+    """Words as a sentence of their own; names in them keep their letters.
+
+    >>> sentence("the validator 5Fx waits")
+    'The validator 5Fx waits.'
+    """
+    return f"{words[:1].upper()}{words[1:]}."
+
+
 def moment(at: datetime) -> str:
     """A moment in UTC, to the second."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
@@ -155,7 +164,7 @@ def environment() -> Environment:
     found = Environment(
         loader=PackageLoader("voice_api.web", "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    found.filters |= {"evidence": evidence, "signed": signed, "sparkline": charts.sparkline, "query": query}
+    found.filters |= {"evidence": evidence, "signed": signed, "sparkline": charts.sparkline, "query": query, "sentence": sentence}
     found.globals |= {"evidence_chart": charts.evidence_chart, "evidence_share": charts.evidence_share}
     found.filters |= {"duration": duration, "grouped": grouped, "moment": moment, "percent": percent}
     found.filters |= {"decimal": decimal, "kind": kind_of, "short": short, "told": told}
