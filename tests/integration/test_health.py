@@ -120,6 +120,7 @@ async def test_metrics(
         'voice_workers{queue="cpu",state="live"} 1.0',
         'voice_workers{queue="cpu",state="draining"} 0.0',
         'voice_validations{state="queued"} 1.0',
+        'voice_speeches{state="queued"} 0.0',
         "voice_dispatcher_present 0.0",
         "voice_database_up 1.0",
         "voice_registry_age_seconds NaN",

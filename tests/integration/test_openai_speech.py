@@ -2,9 +2,13 @@
 
 import asyncio
 import io
+import os
+import re
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -19,6 +23,7 @@ from voice_api.db.submissions import NewSubmission
 from voice_api.settings import ApiSettings
 
 DISCLOSURE = "Synthetic."
+GUIDE = Path(__file__).parents[2] / "docs" / "say.md"
 Opened = Callable[..., Awaitable[openai.AsyncOpenAI]]
 
 
@@ -141,3 +146,15 @@ async def test_what_takes_too_long_is_told_where_it_will_be(opened: Opened, pool
     async with pool.connection() as connection:
         asked = await connection.fetchval("select id from speeches")
     assert late.value.response.headers["Location"] == f"/v1/speech/{asked}"
+
+
+async def test_the_guides_program_runs(pool: Pool, king: NewSubmission, opened: Opened, tmp_path: Path) -> None:
+    """As it stands on the page, in an interpreter of its own: it writes the file."""
+    (program,) = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    url = str((await opened()).base_url).removesuffix("/v1/")
+    running = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", program), cwd=tmp_path, env={"PATH": os.defpath, "VOICE_API_URL": url}
+    )
+    await speak_next(pool)
+    assert await asyncio.wait_for(running.wait(), 60) == 0
+    assert soundfile.info(tmp_path / "king.mp3").format == "MP3"

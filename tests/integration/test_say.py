@@ -17,6 +17,7 @@ from neurons.localnet.network import COMPETITION, worker_identity
 from neurons.localnet.repositories import publish
 from neurons.localnet.stack import Stack
 from neurons.shutdown import Shutdown
+from scoring.competition import load
 from scoring.errors import Code
 from scoring.model.fingerprint import fingerprint
 from scoring.progress import NO_PROGRESS
@@ -85,7 +86,9 @@ async def test_a_real_king_is_heard(
     """The dispatcher wakes a worker over Redis, which fetches the king and lets it speak."""
     model = espeak_voices.build(tmp_path / "models")["clear"]
     commitment = new_submission(repo="lab/king", revision=publish(worker, "lab/king", model))
-    await scored(pool, commitment, new_round(3), verdict(), content=fingerprint(model, NO_PROGRESS).content, family="espeak")
+    rules = load(COMPETITION).version[0]
+    asked_in = new_round(3, competition_hash=rules.hash)
+    await scored(pool, commitment, asked_in, verdict(), content=fingerprint(model, NO_PROGRESS).content, family="espeak")
     await crown(pool, api_settings().hotkey, commitment, 3)
     looks = DispatcherSettings(database_url=SecretStr(database_url), redis_url=SecretStr(redis_url), pause=timedelta(seconds=0.1))
     stop = Shutdown()

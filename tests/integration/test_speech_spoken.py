@@ -14,7 +14,7 @@ import soundfile
 from neurons.localnet.hub_server import Control, create_hub
 from neurons.localnet.network import COMPETITION
 from neurons.localnet.repositories import publish
-from scoring.competition import load
+from scoring.competition import Competition, load
 from scoring.errors import Code
 from scoring.model.fingerprint import fingerprint
 from scoring.progress import NO_PROGRESS
@@ -41,6 +41,7 @@ from workers.jobs.wakeup import work_one
 from workers.sandbox.sandbox import Sandbox
 
 DEMO = load(COMPETITION)
+RULES = DEMO.version[0]
 TEXT = "Open the gate before the rain comes down the hill."
 
 
@@ -58,13 +59,20 @@ class Bed:
     verdict: Callable[..., Verdict]
     rounds: int = 2
 
-    async def voice(self, role: str, content: ContentHash | None = None) -> ModelVoice:
+    async def voice(self, role: str, content: ContentHash | None = None, rules: Competition = RULES) -> ModelVoice:
         """A published model that was judged in a round of its own."""
         self.rounds += 1
         revision = publish(self.root, f"{role}/voice", self.folders[role])
         commitment = self.commitment(hotkey=Hotkey(f"h{self.rounds}"), repo=f"{role}/voice", revision=revision)
         known = content or fingerprint(self.folders[role], NO_PROGRESS).content
-        judged = await scored(self.pool, commitment, self.new_round(self.rounds), self.verdict(), content=known, family="espeak")
+        judged = await scored(
+            self.pool,
+            commitment,
+            self.new_round(self.rounds, competition_hash=rules.hash),
+            self.verdict(),
+            content=known,
+            family="espeak",
+        )
         return await a_voice(self.pool, judged)
 
     async def ask(self, voice: ModelVoice, text: str = TEXT, description: str = "") -> UUID:
@@ -165,10 +173,10 @@ async def test_the_models_fault_is_told_and_not_tried_again(bed: Bed, role: str,
 
 async def test_a_model_that_hangs_ends_in_time(bed: Bed) -> None:
     """After its track's own time for such a sentence, with the code that an evaluation would have; the guest is gone."""
-    version = DEMO.version[0]
-    hasty = rules_changed(version.track[0], limits={"sample_seconds": 1.0, "late_factor": 0.1})
-    schedule = DEMO.model_copy(update={"version": (version.model_copy(update={"track": (hasty,)}),)})
-    asked = await bed.ask(await bed.voice("hang"), "No.")
+    track = rules_changed(RULES.track[0], limits={"sample_seconds": 1.0, "late_factor": 0.1})
+    hasty = RULES.model_copy(update={"track": (track,)})
+    schedule = DEMO.model_copy(update={"version": (hasty,)})
+    asked = await bed.ask(await bed.voice("hang", rules=hasty), "No.")
     assert await bed.work(schedule=schedule) == "refused"
     assert (await bed.get(asked)).code == Code.SAMPLE_TIMEOUT
 
@@ -182,6 +190,14 @@ async def test_a_hub_that_is_away_is_asked_again(bed: Bed) -> None:
     assert await bed.work() == "failed"
     found = await bed.get(asked)
     assert (found.state, found.code, found.attempt) == (SpeechState.FAILED, Code.HUB_UNAVAILABLE, 2)
+
+
+async def test_other_rules_than_the_rounds_are_nobodys_fault_but_ours(bed: Bed) -> None:
+    """A worker with another competition file speaks nothing, rather than otherwise than the model is judged."""
+    other = RULES.model_copy(update={"cooldown_blocks": RULES.cooldown_blocks + 1})
+    asked = await bed.ask(await bed.voice("clear", rules=other))
+    assert [await bed.work() for _ in range(2)] == ["handed back", "failed"]
+    assert (await bed.get(asked)).code == Code.COMPETITION_MISMATCH
 
 
 async def test_a_worker_that_must_stop_gives_it_back(bed: Bed) -> None:

@@ -107,6 +107,7 @@ async def test_from_request_to_sound(speeches: Speeches, voice: ModelVoice) -> N
     claim = await take(speeches)
     assert (claim.id, claim.text, claim.round, claim.repo, claim.attempt) == (first, TEXT, RoundNumber(3), "miner/voice", 1)
     assert [(await speeches.get(one)).ahead for one in (first, second)] == [None, 1]
+    assert await speeches.counts() == dict.fromkeys(SpeechState, 0) | {SpeechState.QUEUED: 1, SpeechState.RUNNING: 1}
     await speeches.renew(claim, LEASE)
     await speeches.finish(claim, SOUND)
     found = await speeches.get(first)

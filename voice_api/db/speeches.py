@@ -109,6 +109,7 @@ class SpeechClaim:
     repo: str
     revision: str
     content_hash: ContentHash
+    competition_hash: str  # of the round's rules
     attempt: int
 
 
@@ -228,6 +229,12 @@ class Speeches:
         whys = [part for code in (Code.LEASE_EXPIRED, Code.SPEECH_LATE) for part in (code, EXPLANATIONS[code].meaning)]
         async with self._pool.connection() as connection:
             return len(await connection.fetch(sql("speeches.expire"), budget, *whys))
+
+    async def counts(self) -> Mapping[SpeechState, int]:
+        """Count the requests that are kept by state; every state is named."""
+        async with self._pool.connection() as connection:
+            found = {row["state"]: row["count"] for row in await connection.fetch(sql("speeches.counts"))}
+        return {state: found.get(state, 0) for state in SpeechState}
 
     async def forget(self) -> None:
         """Delete what was kept long enough."""

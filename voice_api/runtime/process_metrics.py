@@ -13,7 +13,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from scoring.errors import Blame, Code, PlatformError
 from voice_api.db.evaluations import Depth
-from voice_api.db.states import QueueName, RefusalClass, ValidationState
+from voice_api.db.states import QueueName, RefusalClass, SpeechState, ValidationState
 from voice_api.db.submissions import OutcomeCount
 
 STAGE_SECONDS = (0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0)
@@ -207,6 +207,7 @@ class DatabaseNumbers:
     ages: Mapping[QueueName, timedelta]
     workers: Mapping[tuple[QueueName, bool], int]
     validations: Mapping[ValidationState, int]
+    speeches: Mapping[SpeechState, int]
     led: bool
     registry_age: timedelta | None
 
@@ -232,6 +233,7 @@ class ApiMetrics:
         )
         self._workers = Gauge("voice_workers", "Live workers, and those that drain.", ["queue", "state"], registry=self.registry)
         self._validations = Gauge("voice_validations", "Recordings of miners by state.", ["state"], registry=self.registry)
+        self._speeches = Gauge("voice_speeches", "Sentences that are kept, by state.", ["state"], registry=self.registry)
         self._database = Gauge("voice_database_up", "1 while PostgreSQL answers this process.", registry=self.registry)
         self._led = Gauge("voice_dispatcher_present", "1 while a dispatcher leads.", registry=self.registry)
         self._registry_age = Gauge(
@@ -245,7 +247,7 @@ class ApiMetrics:
 
     def render(self, standing: DatabaseNumbers | None) -> bytes:
         """The exposition text with the database's numbers of now; without them while it is away."""
-        for gauge in (self._depth, self._outcomes, self._ages, self._workers, self._validations):
+        for gauge in (self._depth, self._outcomes, self._ages, self._workers, self._validations, self._speeches):
             gauge.clear()
         self._database.set(standing is not None)
         if standing is not None:
@@ -266,6 +268,8 @@ class ApiMetrics:
                 self._workers.labels(queue.value, state).set(standing.workers.get((queue, draining), 0))
         for held, count in standing.validations.items():
             self._validations.labels(held.value).set(count)
+        for said, count in standing.speeches.items():
+            self._speeches.labels(said.value).set(count)
 
 
 def new_registry() -> CollectorRegistry:

@@ -37,7 +37,12 @@ _SEED_BYTES = 8
 
 
 def say(claim: SpeechClaim, competition: Competition, tools: Tools, progress: Progress) -> SpeechSound:
-    """What the model says; raises SubmissionFault where the model is the reason that there is nothing, InfrastructureFault else."""
+    """What the model says; raises SubmissionFault where the model is the reason that there is nothing, InfrastructureFault else.
+
+    `competition` are the rules of the claim's round, as this host has them.
+    """
+    if competition.hash != claim.competition_hash:
+        raise InfrastructureFault(Code.COMPETITION_MISMATCH)
     with tools.hub.pin_in_cache(claim.repo, claim.revision), _hub_that_works(tools):
         model = fetch(claim.repo, claim.revision, competition, tools, progress)
         found = fingerprint(model.folder, partial(progress, Stage.FINGERPRINT))

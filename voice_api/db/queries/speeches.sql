@@ -79,7 +79,8 @@ set state = 'running', attempt = attempt + 1, token = gen_random_uuid(), worker 
     claimed_at = coalesce(claimed_at, now())
 from due
 where s.id = due.id
-returning s.id, s.token, s.worker, s.text, s.description, s.round, s.track, s.family, s.repo, s.revision, s.content_hash, s.attempt;
+returning s.id, s.token, s.worker, s.text, s.description, s.round, s.track, s.family, s.repo, s.revision, s.content_hash, s.attempt,
+    (select r.competition_hash from rounds r where r.round = s.round) as competition_hash;
 
 -- name: renew
 -- Progress extends the lease, if the claim still holds.
@@ -128,6 +129,10 @@ set state = case when late or attempt > $1 then 'failed' else 'queued' end,
 from ended
 where s.id = ended.id
 returning s.id, pg_notify('evaluations_due', s.queue);
+
+-- name: counts
+-- How many requests are in each state, of those that are kept.
+select state, count(*)::integer as count from speeches group by state;
 
 -- name: forget
 -- Delete what was kept long enough: text, description and sound.

@@ -61,6 +61,7 @@ async def _standing(service: Service) -> DatabaseNumbers:
         ages=await service.stores.watch.ages(),
         workers=Counter((worker.queue, worker.draining) for worker in live),
         validations=await service.stores.watch.validations(),
+        speeches=await service.stores.speeches.counts(),
         led=await service.stores.watch.led(),
         registry_age=await service.stores.watch.registry_age(),
     )
