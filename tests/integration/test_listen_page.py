@@ -125,6 +125,29 @@ def _flacs(folder: Path) -> list[Path]:
     return list(folder.rglob("*.flac"))
 
 
+async def test_measures_do_not_outlive_the_sound(bed: "ValidatorBed", browser: httpx.AsyncClient, tmp_path: Path) -> None:
+    """A clip that was heard, and then removed from the store, is not offered again by what was kept of it."""
+    assert "<audio" in (await browser.get("/listen")).text
+    for file in _flacs(tmp_path):
+        file.unlink()
+    assert "<audio" not in (await browser.get("/listen")).text
+
+
+async def test_a_round_with_one_model_is_not_the_first_to_be_heard(bed: "ValidatorBed", browser: httpx.AsyncClient) -> None:
+    """The newest round in which two were scored is shown; the later one can be chosen."""
+    bed.chain.block = 1_085
+    assert await bed.tick() and await bed.tick()
+    await bed.judge(await bed.claim(), 700_000)
+    bed.chain.block = 1_085 + 1_080
+    while await bed.tick():
+        pass
+    shown = (await browser.get("/listen")).text
+    assert len(re.findall(r'id="model-', shown)) == 2
+    later = max(int(number) for number in re.findall(r"<option[^>]*>(\d+)</option>", shown))
+    assert later > bed_round(shown)
+    assert len(re.findall(r'id="model-', (await browser.get(f"/listen?round={later}")).text)) == 1
+
+
 async def test_what_a_guest_said_is_shown_as_text(bed: "ValidatorBed", browser: httpx.AsyncClient, pool: Pool) -> None:
     """A gate with its reason: markup stays text, a turned text and a terminal's codes are written out, and the advice stands below."""
     hostile = "<script>alert(1)</script>\u202egnp.exe\x1b[31m"

@@ -152,6 +152,11 @@ class Votes:
         one, other = await self._fetch("votes.judged", first, second, prompt_id)
         return read(JudgedSample, one), read(JudgedSample, other)
 
+    async def last(self) -> int:
+        """The newest vote's id: while it stays, so does all that follows from the votes. 0 without any."""
+        (row,) = await self._fetch("votes.last")
+        return int(row[0])
+
     async def newest(self, limit: int, track: str | None = None) -> tuple[JudgedVote, ...]:
         """The newest votes, newest first."""
         rows = await self._fetch("votes.newest", track, limit)

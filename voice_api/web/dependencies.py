@@ -32,6 +32,7 @@ from voice_api.db.votes import Votes
 from voice_api.runtime.process_metrics import ApiMetrics
 from voice_api.settings import ApiSettings
 from voice_api.web.ledger_standings import LedgerStandings
+from voice_api.web.listening.agreement import Agreement
 from voice_api.web.listening.cache import DerivedCache
 from voice_api.web.listening.pairs import BlindPairs
 from voice_api.web.live import LiveNews
@@ -136,6 +137,8 @@ class AnswerCaches:
     """The head of the ledger of the API's validator."""
     standings: KeyedCache[tuple[LedgerMark | None, Block | None], LedgerStandings]
     """What follows from it for the registry of a block."""
+    agreement: KeyedCache[int, Agreement]
+    """How well listeners and judges agree, by the newest vote."""
     clip_seconds: dict[str, float | None] = field(default_factory=dict)
     """The length of stored clips by the hash of their PCM."""
 
@@ -148,6 +151,7 @@ class AnswerCaches:
             outcomes=TtlCache(COUNTS_LAST),
             head=KeyedCache(),
             standings=KeyedCache(),
+            agreement=KeyedCache(),
         )
 
 

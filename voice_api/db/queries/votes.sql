@@ -33,6 +33,10 @@ values ($1, $2, $3, $4, $5, $6, $7)
 on conflict do nothing
 returning id;
 
+-- name: last
+-- The newest vote's id, 0 without any.
+select coalesce(max(id), 0) from votes;
+
 -- name: of_pair
 -- The vote on a pair.
 select pair, voter, first_evaluation, second_evaluation, prompt_id, factor, choice from votes where pair = $1;

@@ -182,8 +182,9 @@ def _interval(pairs: NDArray[np.int64], measure: Callable[[NDArray[np.float64]],
     value = _number(measure(pairs.sum(axis=0).astype(np.float64)))
     if len(pairs) < 2 or value is None:
         return Interval(value=value, low=None, high=None)
-    drawn = np.random.default_rng(0).multinomial(len(pairs), np.full(len(pairs), 1.0 / len(pairs)), BOOTSTRAPS)
-    found = measure(np.tensordot(drawn.astype(np.float64), pairs.astype(np.float64), axes=1))
+    kinds, counts = np.unique(pairs, axis=0, return_counts=True)  # pairs with equal tables are drawn for one another
+    drawn = np.random.default_rng(0).multinomial(len(pairs), counts / len(pairs), BOOTSTRAPS)
+    found = measure(np.tensordot(drawn.astype(np.float64), kinds.astype(np.float64), axes=1))
     known = found[np.isfinite(found)]
     low, high = np.percentile(known, INTERVAL) if known.size else (np.nan, np.nan)
     return Interval(value=value, low=_number(low), high=_number(high))

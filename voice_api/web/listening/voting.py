@@ -17,7 +17,7 @@ from voice_api.web.dependencies import Service
 from voice_api.web.listening.agreement import MOST_VOTES, Agreement, agreement, judges_choice
 from voice_api.web.listening.derived import Derived
 from voice_api.web.listening.pairs import BlindPair, draw_clips, draw_models, draw_round
-from voice_api.web.routes.samples import derived_of
+from voice_api.web.routes.samples import derived_of, kept_flac
 
 PER_MINUTE = 20
 """Pairs and votes, taken together, of one address in a minute: more than anybody can hear."""
@@ -100,7 +100,11 @@ async def _draw(service: Service, voter: str, rounds: Sequence[RoundTrack]) -> B
 
 
 async def measures(service: Service, pcm_sha256: str) -> ClipMeasures:
-    """The measures of a stored clip; raises PlatformError(NOT_FOUND) where it is not, or no longer, there."""
+    """The measures of a stored clip; raises PlatformError(NOT_FOUND) where it is not, or no longer, there.
+
+    Measures that were kept outlive the clip, so the store is asked first.
+    """
+    await asyncio.to_thread(kept_flac, service.store, pcm_sha256)
     found = json.loads(await derived_of(service, Derived.LOUDNESS, pcm_sha256))
     return ClipMeasures(lufs=found["lufs"], peak=found["peak"], seconds=found["seconds"])
 
@@ -131,5 +135,11 @@ async def keep_vote(service: Service, voter: str, pair: UUID, choice: VoteChoice
 
 
 async def agreement_of(service: Service, track: str | None = None) -> Agreement:
-    """How well listeners and judges agree over the newest votes, of one track if asked."""
-    return await asyncio.to_thread(agreement, await service.stores.votes.newest(MOST_VOTES, track))
+    """How well listeners and judges agree over the newest votes, of one track if asked; computed anew after a vote only."""
+
+    async def computed() -> Agreement:
+        return await asyncio.to_thread(agreement, await service.stores.votes.newest(MOST_VOTES, track))
+
+    if track is not None:
+        return await computed()
+    return await service.caches.agreement.get(await service.stores.votes.last(), computed)

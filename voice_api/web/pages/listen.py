@@ -99,7 +99,7 @@ async def _bench(service: Service, track: str | None, number: int | None, ids: S
     rounds = await votes.rounds(track, least=1)
     if not rounds and number is None:
         return None
-    place = rounds[0] if number is None else await _place(service, track, RoundNumber(number))
+    place = await _newest(service, track, rounds) if number is None else await _place(service, track, RoundNumber(number))
     entries, king = await votes.scored(place.round, place.track), await _king(service, place.track)
     return Bench(
         place=place,
@@ -108,6 +108,12 @@ async def _bench(service: Service, track: str | None, number: int | None, ids: S
         king=king,
         chosen=_chosen(entries, ids, king, place),
     )
+
+
+async def _newest(service: Service, track: str | None, rounds: Sequence[RoundTrack]) -> RoundTrack:
+    """The newest round with two models to compare; where there is none, the newest with one."""
+    comparable = await service.stores.votes.rounds(track, limit=len(rounds))
+    return comparable[0] if comparable else rounds[0]
 
 
 async def _place(service: Service, track: str | None, number: RoundNumber) -> RoundTrack:

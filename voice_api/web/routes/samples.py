@@ -62,7 +62,7 @@ async def get(
     request: Request, pcm_sha256: Digest, service: ServiceDep, asked: Asked = None, if_range: IfRange = None
 ) -> Response:
     """A sample's audio as FLAC. It never changes under its hash."""
-    kept = await asyncio.to_thread(_kept_flac, service.store, pcm_sha256)
+    kept = await asyncio.to_thread(kept_flac, service.store, pcm_sha256)
     etag = f'"{pcm_sha256[:24]}-{kept.size:x}"'
     bounds = _chosen(asked, if_range, etag, kept.size)
     flac = await asyncio.to_thread(read_flac, service.store, pcm_sha256, bounds)
@@ -104,7 +104,8 @@ def read_flac(store: StoredFiles | None, pcm_sha256: str, bounds: Bounds | None 
         raise missing from exc
 
 
-def _kept_flac(store: StoredFiles | None, pcm_sha256: str) -> StoredFile:
+def kept_flac(store: StoredFiles | None, pcm_sha256: str) -> StoredFile:
+    """What the store says of a file, unread; raises PlatformError(NOT_FOUND)."""
     kept = None if store is None else store.look(audio_name(pcm_sha256))
     if kept is None:
         raise PlatformError(Code.NOT_FOUND, f"there is no audio {pcm_sha256}")
