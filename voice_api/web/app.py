@@ -33,6 +33,7 @@ from voice_api.web.pages import weights as weights_page
 from voice_api.web.reading import CrossOriginReads, HeadAnswers
 from voice_api.web.route import operation_name
 from voice_api.web.routes import (
+    competition,
     duels,
     errors,
     evaluations,
@@ -89,6 +90,7 @@ _PARTS = (
     receipts,
     samples,
     ledger,
+    competition,
     weights,
     queue,
     validations,

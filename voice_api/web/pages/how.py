@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from scoring.report import Factor, Gate
+from voice_api.web.dependencies import ServiceDep
 from voice_api.web.pages.page import page
 from voice_api.web.route import Route
 
@@ -62,6 +63,7 @@ GATES: Mapping[Gate, str] = {
 
 
 @router.get("/how", response_class=HTMLResponse)
-async def how() -> HTMLResponse:
-    """The whole way, and the words."""
-    return page("how.html", path="/how", title="How it works", words=WORDS, factors=FACTORS, gates=GATES)
+async def how(service: ServiceDep) -> HTMLResponse:
+    """The whole way, the words, and the newest rules' numbers."""
+    rules = service.schedule.version[-1]
+    return page("how.html", path="/how", title="How it works", words=WORDS, factors=FACTORS, gates=GATES, rules=rules)
