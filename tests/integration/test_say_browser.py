@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.builders.browser import NARROW, chromium, new_page, opened
@@ -23,7 +24,9 @@ async def test_a_sentence_is_counted_waited_for_and_heard(
     listen: Callable[[ApiSettings], str],
     tmp_path: Path,
 ) -> None:
-    """On a phone's window: no error, no sideways scroll; the page itself comes to show the player, whose time advances."""
+    """On a phone's window: no error, no sideways scroll, nothing that somebody cannot read, light or dark. The page itself comes to
+    show the player, whose time advances.
+    """
     url = listen(api_settings(speech=True))
     sent = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -49,7 +52,12 @@ async def test_a_sentence_is_counted_waited_for_and_heard(
             assert page.evaluate("window.stayed"), "the page was loaded again"
             duration = page.evaluate("document.querySelector('#speech audio').duration")
             aside = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-            return errors, float(duration), int(aside)
+            found = [each["id"] for each in Axe().run(page).response["violations"] if each["impact"] in ("serious", "critical")]
+            dark, _ = new_page(browser, url, dark=True)
+            dark.goto(page.url)
+            dark.screenshot(path=tmp_path / "dark.png", full_page=True)
+            found += [each["id"] for each in Axe().run(dark).response["violations"] if each["impact"] in ("serious", "critical")]
+            return [*errors, *found], float(duration), int(aside)
 
     async def work() -> None:
         await sent.wait()

@@ -59,8 +59,8 @@ from voice_api.web.routes import (
 
 DESCRIPTION = """Miners compete to publish the best open text-to-speech model. Reading is open to everyone.
 Writing takes a `btauth/1` signature of a hotkey that has the role: the model queue's for the registry and submissions, an operator's
-for orders, a registered miner's for validations. Listeners vote without one. Errors are `application/problem+json` with stable codes.
-`/v1/live` tells what changes, as server-sent events."""
+for orders, a registered miner's for validations. Listeners vote, and anybody asks for a sentence, without one.
+Errors are `application/problem+json` with stable codes. `/v1/live` tells what changes, as server-sent events."""
 UPLOADS = "/v1/validations"
 """The one path that takes recordings."""
 _REDIS_SECONDS = 3.0

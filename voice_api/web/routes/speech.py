@@ -61,8 +61,9 @@ async def add(body: SpeechIn, request: Request, response: Response, service: Ser
     response.headers["Location"] = f"{router.prefix}/{speech.id}"
     wait = _WAIT.search(prefer or "")
     if wait:
-        speech = await when_ended(service.stores.speeches, speech.id, min(timedelta(seconds=int(wait[1])), LONGEST_WAIT))
-        response.headers["Preference-Applied"] = f"wait={wait[1]}"
+        patience = min(timedelta(seconds=int(wait[1])), LONGEST_WAIT)
+        speech = await when_ended(service.stores.speeches, speech.id, patience)
+        response.headers["Preference-Applied"] = f"wait={patience.total_seconds():.0f}"
     if speech.state.ended:
         response.status_code = HTTPStatus.OK
     disclose(response, service)
