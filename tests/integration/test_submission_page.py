@@ -18,6 +18,7 @@ from tests.builders.crawler import ReadPage
 from voice_api.db.database import Pool
 from voice_api.settings import ApiSettings
 from voice_api.web.pages.heard import ADVICE
+from voice_api.web.pages.submission import SAMPLES
 
 if TYPE_CHECKING:
     from tests.integration.conftest import ValidatorBed
@@ -121,6 +122,18 @@ async def test_a_bad_choice_is_told_what_to_do(bed: "ValidatorBed", browser: htt
     """A page with the reason, never a fault of ours."""
     answer = await browser.get(f"/submissions/1?{query}")
     assert (answer.status_code, told in answer.text) == (422, True)
+
+
+async def test_sound_that_is_gone_is_said(bed: "ValidatorBed", browser: httpx.AsyncClient, tmp_path: Path) -> None:
+    """After retention the numbers stay, and no player leads nowhere."""
+    for file in _flacs(tmp_path):
+        file.unlink()
+    answer = await browser.get("/submissions/1")
+    assert (answer.status_code, answer.text.count("no longer kept"), "<audio" in answer.text) == (200, SAMPLES, False)
+
+
+def _flacs(folder: Path) -> list[Path]:
+    return list(folder.rglob("*.flac"))
 
 
 async def test_before_it_was_judged_it_says_when_that_comes(stack: "ValidatorBed", browser: httpx.AsyncClient) -> None:

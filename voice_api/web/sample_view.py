@@ -25,7 +25,7 @@ async def sample_page(service: Service, evaluation_id: EvaluationId, after: int 
     known = await service.stores.queue.get(evaluation_id)
     asked = round_prompts(service.schedule, await service.stores.rounds.get(known.round), known.track)
     shown, last = cut(await service.stores.queue.samples(known.id, after, limit + 1), limit)
-    seconds = await asyncio.gather(*(_length(service, row.pcm_sha256) for row in shown))
+    seconds = await asyncio.gather(*(clip_seconds(service, row.pcm_sha256) for row in shown))
     items = tuple(_sample(row, asked, length) for row, length in zip(shown, seconds, strict=True))
     return SamplePage(items=items, next=last.position if last else None)
 
@@ -38,7 +38,7 @@ def _sample(row: SampleRow, asked: RoundPrompts, seconds: float | None) -> Sampl
     return SampleOut(**{name: getattr(row, name) for name in names}, clip_seconds=seconds, prompt=known, why=why)
 
 
-async def _length(service: Service, pcm_sha256: str) -> float | None:
+async def clip_seconds(service: Service, pcm_sha256: str) -> float | None:
     """The length of a stored clip; None where there is none, or where the store does not answer: what was said is known without it."""
     known = service.caches.clip_seconds
     if service.store is None or not pcm_sha256:

@@ -22,6 +22,7 @@ from voice_api.web.pages.heard import HeardSample, heard_samples
 from voice_api.web.pages.page import page
 from voice_api.web.round_prompts import round_prompts
 from voice_api.web.route import Route, SubmissionKey
+from voice_api.web.sample_view import clip_seconds
 from voice_api.web.standings import StandingRow, listed
 
 router = APIRouter(include_in_schema=False, route_class=Route)
@@ -46,6 +47,8 @@ class ShownEvaluation:
     factors: tuple[AnchoredFactor, ...]
     answers: tuple[HeardSample, ...]
     """Of this page."""
+    lengths: tuple[float | None, ...]
+    """Of their clips, in seconds; None where there is no sound, or none any more."""
     first: int
     total: int
     closed: bool
@@ -120,13 +123,14 @@ async def _shown(service: Service, chosen: Evaluation, first: int) -> ShownEvalu
             Code.REQUEST_INVALID, f"there are {len(rows)} samples: begin with one from 0 to {max(0, len(rows) - 1)}"
         )
     receipt = await _receipt(service, chosen)
-    answers = heard_samples(chosen.id, rows, asked)
+    answers = heard_samples(chosen.id, rows, asked)[first : first + SAMPLES]
     return ShownEvaluation(
         row=chosen,
         groups=tuple(_groups(receipt)),
         hardware=str(receipt.get("hardware") or ""),
         factors=anchored(rows, asked.rules),
-        answers=answers[first : first + SAMPLES],
+        answers=answers,
+        lengths=tuple(await asyncio.gather(*(clip_seconds(service, each.sample.pcm_sha256) for each in answers))),
         first=first,
         total=len(rows),
         closed=of_round.state is not RoundState.OPEN,
