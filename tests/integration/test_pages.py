@@ -132,6 +132,18 @@ async def test_weights_say_who_is_paid_and_why(
     assert unknown.status_code == 404
 
 
+async def test_weights_of_another_release_are_named_and_lead_nowhere(
+    browser: Callable[[], Awaitable[httpx.AsyncClient]], stack: "ValidatorBed"
+) -> None:
+    """A plan that cannot be read makes no page fail: its outcome stands, without a link that would."""
+    await play(stack, 725, 1085, 1445)
+    async with stack.pool.connection() as connection:
+        await connection.execute("update weight_attempts set plan = '{}'")
+    async with await browser() as client:
+        text = await shown(client, "/weights")
+    assert ("another release wrote it" in text, 'href="/weights/' in text) == (True, False)
+
+
 async def test_the_queue_says_what_waits(browser: Callable[[], Awaitable[httpx.AsyncClient]], stack: "ValidatorBed") -> None:
     """One runs, one waits for a worker that is not there."""
     assert await stack.tick()
