@@ -40,7 +40,7 @@ class ScoringProcess:
 
     async def score(self, target: str, name: str, block_hash: BlockHash) -> ScoreRecord:
         """Score in a child; it is ended when this is cancelled."""
-        options = ["--json", "--block-hash", block_hash, "--competition", str(self._competition)]
+        options = ["--json", "--offline", "--block-hash", block_hash, "--competition", str(self._competition)]
         output = await _run([sys.executable, "-m", "neurons.cli", "miner", "score", target, *options])
         try:
             found = _ScoreReport.model_validate_json(output)

@@ -75,7 +75,7 @@ class Place:
         return subprocess.run(
             [sys.executable, "-m", "neurons.cli", "miner", "score", *arguments, "--network", "dev"],
             cwd=self.folder,
-            env={"PATH": os.defpath, **self.environment},
+            env={"PATH": os.defpath, "COLUMNS": "100", "VOICE_API_URL": "http://127.0.0.1:9", **self.environment},
             capture_output=True,
             text=True,
             check=False,
@@ -160,15 +160,22 @@ def test_it_equals_the_worker_to_the_last_digit(place: Place, tmp_path: Path) ->
             assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (sample["rate"], 1, 2)
 
 
-def test_people_get_a_table_and_reasons(place: Place) -> None:
+def test_people_get_a_table_and_reasons(place: Place, tmp_path: Path) -> None:
     """A folder and a block: the round that it lies in, each prompt with its voice and score, and why the worst are the worst."""
     two = place.folder / "two.toml"
     two.write_text(
         place.rules.read_text(encoding="utf-8").replace(PLAN, "single = 2\ncounterfactual = 0\nvoice = 0"), encoding="utf-8"
     )
     block = ROUND * load(two).round_blocks + 3
-    done = replace(place, rules=two).score(str(place.model), "--block", str(block))
+    page = tmp_path / "report.html"
+    done = replace(place, rules=two).score(str(place.model), "--block", str(block), "--report", str(page))
     assert done.returncode == 0, done.stderr
+    (heading,) = [line for line in done.stdout.splitlines() if "naturalness" in line and "score" in line]
+    rules = load(two).at(ROUND).track[0]
+    assert [factor for factor in rules.factors if factor not in heading.split()] == []
+    assert len(heading) <= 100
+    assert "the king's score is not known" in done.stdout
+    assert page.read_text(encoding="utf-8").count("<audio") == 2
     assert f"round {ROUND}, block hash {place.block_hash}" in done.stdout
     assert ["g00.a" in done.stdout, "g01.a" in done.stdout, "g02.a" in done.stdout] == [True, True, False]
     asked = [group.prompts[0] for group in load(two).at(ROUND).track[0].groups(place.block_hash)]
@@ -184,6 +191,8 @@ def test_people_get_a_table_and_reasons(place: Place) -> None:
         pytest.param("nowhere", Code.ARGUMENT_INVALID, "There is no folder nowhere", id="no folder"),
         pytest.param("models/worse --round 1000000000", Code.ARGUMENT_INVALID, "newest finalized", id="a round to come"),
         pytest.param("models/worse --round 1 --block 3", Code.ARGUMENT_INVALID, "one of them", id="two rounds"),
+        pytest.param("models/worse --report page.txt", Code.ARGUMENT_INVALID, ".html", id="a page that is none"),
+        pytest.param("models/worse --report no/page.html", Code.ARGUMENT_INVALID, "no folder no", id="a page without a folder"),
         pytest.param("models/pickle", Code.FILE_NOT_ALLOWED, "pytorch_model.bin", id="a model that is refused"),
     ],
 )

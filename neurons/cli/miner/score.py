@@ -1,12 +1,9 @@
 """`voice miner score`: the validator's own code on the miner's machine."""
 
 import asyncio
-import json
 import re
 import secrets
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +15,8 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from neurons.cli.miner.check import write_wav
+from neurons.cli.miner import score_files
+from neurons.cli.miner.yardstick import UNASKED, Yardstick, yardstick
 from neurons.cli.options import AsJson, CompetitionFile, NetworkOptions, answer, open_chain, shared_options
 from neurons.cli.output import plain, prints_aside, stages
 from neurons.settings import MinerSettings
@@ -29,7 +27,6 @@ from scoring.types import MICRO, Block, BlockHash, ContentHash, RoundNumber
 
 if TYPE_CHECKING:
     from prompts.groups import Group, Prompt
-    from scoring.audio.spoken import Spoken
     from workers.evaluation.obtain import LocalModel
     from workers.evaluation.progress import Progress
     from workers.evaluation.speech import JudgedSpeech
@@ -45,8 +42,14 @@ HashOption = Annotated[
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="Keep each sample as a WAV file, and report.json, in this folder.")]
 
+ReportFile = Annotated[
+    Path | None, typer.Option("--report", help="Write one HTML file with players, pictures, numbers and reasons of every sample.")
+]
+
 _REPO = re.compile(r"([\w.-]+/[\w.-]+)(?:@([0-9a-f]{40}))?", re.ASCII)
 _WORST = 5
+_WIDE, _SHORT = 100, 5
+"""Columns in which the factors' names fit beside each other; below, so many letters of each stand in its heading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +88,31 @@ def score(
     block: BlockOption = None,
     block_hash: HashOption = None,
     out: Out = None,
+    report: ReportFile = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Do not ask the API for the king's score.")] = False,
     competition: CompetitionFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Score a model with the validator's own code and sandbox, to the last digit of a worker's score."""
+    """Score a model with the validator's own code and sandbox, to the last digit of a worker's score.
+
+    Beside it stands the king's score, as the API (VOICE_API_URL) has it: of the same round where it has one.
+    """
     _check(target)
     settings = options.settings(MinerSettings, competition=competition)
     seed = _seed(settings, load(settings.competition), number, block, block_hash)
     if out is not None:
-        _make(out)
+        score_files.make(out)
+    if report is not None:
+        score_files.check_page(report)
     with prints_aside():
         found = _score(target, seed, settings)
-    report = _report(found)
+    king = UNASKED if offline else asyncio.run(yardstick(settings, found.track.name, seed.number))
+    data = _report(found) | {"king": king.to_json()}
     if out is not None:
-        _keep(out, report, found.speech.spoken)
-    answer(as_json, report, lambda: _show(found))
+        score_files.keep(out, data, found.speech.spoken)
+    if report is not None:
+        score_files.write_page(report, data, found.speech.spoken, king.beside(found.speech.report.score))
+    answer(as_json, data, lambda: _show(found, king))
 
 
 def _check(target: str) -> None:
@@ -217,38 +230,15 @@ def _told(prompt: "Prompt", sample: SampleReport) -> Text:
     return Text("\n").join(Text(plain(line), style, overflow="ellipsis") for line, style in parts)
 
 
-def _make(folder: Path) -> None:
-    """Make the folder before minutes are spent on its content; it must be empty, so that it holds files of one score only."""
-    with _writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            raise PlatformError(Code.ARGUMENT_INVALID, f"--out {folder} is not empty: name a new folder.")
-        tempfile.TemporaryFile(dir=folder).close()
-
-
-@contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as exc:
-        raise PlatformError(Code.ARGUMENT_INVALID, f"--out {folder} cannot be written: {exc.strerror}") from exc
-
-
-def _keep(folder: Path, report: Mapping[str, Any], spoken: "Mapping[str, Spoken]") -> None:
-    with _writing(folder):
-        (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-        for prompt_id, said in spoken.items():
-            write_wav(folder / f"{prompt_id}.wav", said)
-
-
-def _show(found: ScoredModel) -> None:
+def _show(found: ScoredModel, king: Yardstick) -> None:
     report, asked, console = found.speech.report, found.prompts, Console(soft_wrap=True, highlight=False)
     factors = [factor for factor in Factor if factor in found.track.factors]
+    names = {factor: factor.value if console.width >= _WIDE else factor.value[:_SHORT] for factor in factors}
     words = Table(Column("prompt", no_wrap=True), Column("text, voice, heard", no_wrap=True), box=SIMPLE_HEAD)
     numbers = Table(
         Column("prompt", no_wrap=True),
         Column("score", width=6),
-        *(Column(factor, width=5, overflow="fold") for factor in factors),
+        *(Column(name, no_wrap=True, min_width=len(name)) for name in names.values()),
         Column("s", justify="right", no_wrap=True),
         Column("gate", overflow="fold"),
         box=SIMPLE_HEAD,
@@ -260,6 +250,8 @@ def _show(found: ScoredModel) -> None:
         score, seconds = f"{sample.score / MICRO:.4f}", f"{sample.seconds:.2f}"
         numbers.add_row(sample.prompt_id, score, *utilities, seconds, sample.gate or "")
     Console().print(words, numbers)
+    if console.width < _WIDE:
+        console.print(Text(", ".join(f"{short}: {factor}" for factor, short in names.items()), "dim"))
     worst = sorted(report.samples, key=lambda sample: (sample.score, sample.prompt_id))[:_WORST]
     for sample in worst:
         console.print(f"[bold]{sample.prompt_id}[/] {sample.score / MICRO:.4f}  {asked[sample.prompt_id].text}")
@@ -269,3 +261,5 @@ def _show(found: ScoredModel) -> None:
     console.print(
         f"score [bold]{report.score / MICRO:.4f}[/] ± {report.stderr / MICRO:.4f}, {where}block hash {found.seed.block_hash}"
     )
+    if said := king.beside(report.score):
+        console.print(Text(plain(said), "dim"))
