@@ -49,9 +49,10 @@ _START_SECONDS = 60.0
 async def reads(bed: Bed, seconds: float) -> list[ServiceRow]:
     """The leaderboard, against the same bytes from a bare route."""
     await bed.make("small", SMALL, SMALL_SAMPLES)
-    ours, bare = await bed.serve("api-reads", "small"), await bed.serve_bare("small")
+    ours, request = await bed.serve("api-reads", "small"), get("/v1/leaderboard")
     before = resident(bed, "api-reads")
-    request = get("/v1/leaderboard")
+    _, answer = await fetch(ours, request)
+    bare = await bed.serve_bare("small", answer[: answer.index(b'"rows":') + len('"rows":')].decode())
     if await fetch(ours, request) != await fetch(bare, request):
         raise RuntimeError("the bare route answers with other bytes")
     here, there = await _turns([ours, bare], lambda: request, seconds)
@@ -59,7 +60,7 @@ async def reads(bed: Bed, seconds: float) -> list[ServiceRow]:
     after, done = resident(bed, "api-reads"), len(here.latencies) + len(anew.latencies)
     return [
         _rates("leaderboard reads/s, 100 rows", here, there, "≥ 0.8 x"),
-        _rates("the same, 99 rows, built anew", anew, bare_anew, "≥ 0.8 x"),
+        _rates("the same, 99 rows, built anew", anew, bare_anew, "≥ 0.9 x"),
         ServiceRow(
             what="its p99", ours=in_ms(here.p99), baseline=f"the same {in_ms(there.p99)}", ratio=here.p99 / there.p99, target=""
         ),

@@ -1,6 +1,6 @@
-"""The least that could serve the leaderboard: FastAPI and asyncpg, one route, the same query, the same bytes.
+"""The least that could serve the leaderboard: FastAPI and asyncpg, one route, the same queries, the same bytes.
 
-Usage: python -m benchmarks.service_bare PORT, with DATABASE_URL set
+Usage: python -m benchmarks.service_bare PORT, with DATABASE_URL set, and in BENCH_HEAD what the answer begins with, up to its rows
 """
 
 import json
@@ -16,19 +16,31 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 
 from voice_api.db.database import sql
-from voice_api.schemas import LeaderboardRowOut, SubmissionOut
+from voice_api.db.leaderboard import TREND
+from voice_api.schemas import SubmissionOut
+from voice_api.schemas.leaderboard import RoundScoreOut
 
-ROW = tuple(name for name in LeaderboardRowOut.model_fields if name != "submission")
 NOBODY = "nobody"
-"""The validator whose ledger names the king: as with the API, there is none here."""
-SUBMISSION = tuple(SubmissionOut.model_fields)
+"""The validator whose ledger ranks: as with the API, there is none here."""
+SUBMISSION, SCORE = tuple(SubmissionOut.model_fields), tuple(RoundScoreOut.model_fields)
+UNRANKED = {
+    "place": None,
+    "share": 0.0,
+    "weight": 0.0,
+    "credit": 0,
+    "score": None,
+    "stderr": None,
+    "low": None,
+    "high": None,
+    "groups": 0,
+}
 
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """With a pool as large as the API's."""
     async with asyncpg.create_pool(os.environ["DATABASE_URL"], max_size=10) as pool:
-        app.state.pool = pool
+        app.state.pool, app.state.head = pool, os.environ["BENCH_HEAD"]
         yield
 
 
@@ -39,13 +51,42 @@ app = FastAPI(lifespan=lifespan)
 async def leaderboard(request: Request, limit: int = 100) -> Response:
     """The rows as they are, as JSON."""
     async with request.app.state.pool.acquire() as connection:
-        rows = await connection.fetch(sql("submissions.leaderboard"), limit, NOBODY)
-    body = json.dumps({"rows": [_row(row) for row in rows]}, separators=(",", ":"), ensure_ascii=False, default=_time)
-    return Response(body, media_type="application/json")
+        await connection.fetchrow(sql("leaderboard.version"), NOBODY)
+        rows = await connection.fetch(sql("leaderboard.rest"), [], [], None, None, None, "", limit + 1, TREND)
+    shown = [_row(row) for row in rows[:limit]]
+    last = shown[-1]["entrant"] if len(rows) > limit else None
+    text = json.dumps(shown, separators=(",", ":"), ensure_ascii=False, default=_time)
+    return Response(f'{request.app.state.head}{text},"next":{json.dumps(last)}}}', media_type="application/json")
 
 
 def _row(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: row[name] for name in ROW} | {"submission": {name: row[name] for name in SUBMISSION}}
+    name = f"{row['hotkey']}@{row['commit_block']}"
+    found = {"rank": None, "king": False, "entrant": name, "hotkey": row["hotkey"], "uid": row["uid"], "track": row["track"]}
+    scores = zip(*(reversed(row[name] or ()) for name in ("evaluations", "rounds", "scores", "stderrs")), strict=True)
+    return {
+        **found,
+        **UNRANKED,
+        "scored_rounds": row["scored_rounds"],
+        "last_score": row["score"],
+        "reason": _reason(row),
+        "evidence": "",
+        "lineage": "",
+        "lacks": "",
+        "trend": [dict(zip(SCORE, each, strict=True)) for each in scores],
+        "submission": {name: row[name] for name in SUBMISSION},
+    }
+
+
+def _reason(row: Mapping[str, Any]) -> str:
+    if row["state"] == "queued":
+        return f"not judged yet: committed in block {row['commit_block']}"
+    if row["state"] != "scored":
+        return str(row["reason"])
+    return (
+        f"scored in round {row['scored_round']}: it is ranked once that round is folded"
+        if row["uid"] is not None
+        else "its hotkey is not registered"
+    )
 
 
 def _time(value: datetime) -> str:

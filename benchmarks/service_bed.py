@@ -78,10 +78,10 @@ class Bed:
         await _ready(port, "/healthz")
         return port
 
-    async def serve_bare(self, database: str) -> int:
-        """Start the baseline."""
+    async def serve_bare(self, database: str, head: str) -> int:
+        """Start the baseline, whose answers begin as told."""
         port = pick_port(None)
-        environment = {"DATABASE_URL": self.database(database)}
+        environment = {"DATABASE_URL": self.database(database), "BENCH_HEAD": head}
         self.processes.start("bare", "benchmarks.service_bare", [str(port)], environment)
         await _ready(port, "/v1/leaderboard?limit=1")
         return port

@@ -1,6 +1,6 @@
 """The lines that a request leaves in the log carry its id, which its caller saw."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
 
@@ -10,20 +10,19 @@ from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from scoring.errors import Code, VoiceError
-from scoring.types import Entrant
-from voice_api.db.leaderboard import LeaderboardRows
+from voice_api.db.database import Pool
 from voice_api.settings import ApiSettings
 from voice_api.web.app import create_app
 from voice_api.web.dependencies import Service
 
 
 class Failing:
-    """A store with a fault that is ours."""
+    """A pool with a fault that is ours."""
 
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    async def named(self, entrants: Sequence[Entrant]) -> None:
+    def one(self) -> None:
         raise self._error
 
 
@@ -39,7 +38,7 @@ async def test_a_failed_request_is_found_by_its_id(api_settings: Callable[..., A
     app = create_app(api_settings())
     async with app.router.lifespan_context(app):
         service: Service = app.state.service
-        app.state.service = replace(service, stores=replace(service.stores, leaderboard=cast(LeaderboardRows, Failing(error))))
+        app.state.service = replace(service, stores=replace(service.stores, pool=cast(Pool, Failing(error))))
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         with capture_logs(processors=[merge_contextvars]) as lines:
             async with httpx.AsyncClient(base_url="http://voice.test", transport=transport) as browser:

@@ -19,6 +19,7 @@ from voice_api.db.audits import Audits, Drawn
 from voice_api.db.database import Pool, open_pool, query_names, sql
 from voice_api.db.evaluations import Verdict
 from voice_api.db.idempotency import Attempt, Idempotency, StoredAnswer
+from voice_api.db.leaderboard import LeaderboardRows
 from voice_api.db.ledger import Ledger
 from voice_api.db.operations import Operations, Watch
 from voice_api.db.processes import Workers, candidacy
@@ -83,7 +84,8 @@ async def test_api_does_its_job(
     assert await Registry(api).has(NEURON.hotkey, LEASE)
     shown = Submissions(api)
     (old,), (new,) = [await shown.add([new_submission(hotkey=NEURON.hotkey, commit_block=block)]) for block in (100, 200)]
-    assert {row.submission.id for row in await shown.leaderboard()} == {1, 2, 3, new}
+    assert {row.submission.id for row in await LeaderboardRows(api).rest(())} == {1, 2, 3, new}
+    assert (await LeaderboardRows(api).version(Hotkey("v"))).block == 1
     assert (await shown.get(old)).hotkey == NEURON.hotkey
     assert len(await shown.evaluations(SubmissionId(1))) == len(await shown.events(SubmissionId(1))) - 2 == 1
     assert len(await EvaluationQueue(api).pending_page()) == len(await EvaluationQueue(api).page()) == 3
@@ -261,9 +263,7 @@ async def test_reader_does_its_job(as_role: As, pool: Pool, open_round: OpenRoun
     await EvaluationQueue(pool).finish(claim, verdict())
     reader = await as_role("voice_reader")
     assert await replayed(reader) == ()
-    assert (
-        len(await Submissions(reader).leaderboard()) == len(await EvaluationQueue(reader).samples(claim.evaluation_id)) - 1 == 1
-    )
+    assert len(await LeaderboardRows(reader).rest(())) == len(await EvaluationQueue(reader).samples(claim.evaluation_id)) - 1 == 1
     assert (await EvaluationQueue(reader).receipt("e" * 64)).evaluation_id == claim.evaluation_id
     assert len(await Rounds(reader).results(RoundNumber(3))) == len(await EvaluationQueue(reader).depths()) == 1
     assert await Operations(reader).stuck() == ()

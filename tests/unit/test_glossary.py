@@ -28,7 +28,7 @@ PLAIN = set(
     ActorKind Ask Assignment Candidacy CarriedOver ChainConnection Circumstances Combine
     CurrentJob Daemon DaemonOptions Database Depth Deviation Divergence Draw Drawn
     Due EarlierOwner End EntryOutline FileLine FirstWords Followed Form Gauges Grammar
-    Hold Known Loss Made Mechanism NotTried NotYet NotYetPublic Operations
+    Hold Known Loss Made Mechanism NotTried NotYet NotYetPublic OneConnection Operations
     Obstacle Outlook Pace PackagesNotInstalled PageRows Patience Phrases Placement Pool Presence Provenance Rank
     RefusedOnce Register Rejection Remote Renewals RepositoryView Signed
     Signer Step StepBegun StepTaken StuckRow Supervisor Table Terms

@@ -6,10 +6,12 @@ import pytest
 
 from scoring.competition import load
 from scoring.ranking.duel import Challenger, Duel
+from scoring.ranking.state import State, TrackState
 from scoring.types import Block, BlockHash, Entrant, Hotkey, Micro, RoundNumber, Uid
 from scoring.weights.standings import DuelStanding, RankedSubmission, SubmissionScore, TrackStandings
 from tests.builders.ledger import a_ledger_entry
 from tests.builders.ranking import SMALL, a_credit, a_record, a_state, named
+from tests.builders.rules import a_competition, a_track
 from voice_api.db.registry import RegisteredNeuron, RegistrySnapshot
 from voice_api.web.ledger_standings import LedgerStandings, nothing_ranked, ranked_by
 from voice_api.web.standings import Reign, reigns_of
@@ -170,3 +172,18 @@ def test_reigns_follow_from_the_kings_after_each_round() -> None:
         Reign(track="small", king=b, since=RoundNumber(2), until=RoundNumber(4)),
         Reign(track="small", king=a, since=RoundNumber(1), until=RoundNumber(2)),
     )
+
+
+def test_each_track_is_ranked_from_1_with_its_own_king() -> None:
+    """A king is one in its own track alone, whatever scores there are in another; each track has its share."""
+    rules = a_competition(a_track(name="large"), a_track())
+    tracks = (
+        TrackState(track="large", king=named(2), records=(a_record(2, 0.3), a_record(3, 0.9))),
+        TrackState(track=SMALL, king=named(1), records=(a_record(1, 0.5),)),
+    )
+    head = a_ledger_entry(state=State(round=RoundNumber(1), tracks=tracks))
+    found = ranked_by(head, a_registry(0, 1, 2, 3), rules, {})
+    assert [[(row.entrant, row.rank, row.king, row.share) for row in track.ranked] for track in found.tracks] == [
+        [(named(2), 1, True, 0.5), (named(3), 2, False, 0.0)],
+        [(named(1), 1, True, 0.5)],
+    ]

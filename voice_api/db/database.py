@@ -6,11 +6,12 @@ Foreign connection errors become DatabaseUnavailable here and nowhere else. Quer
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from enum import Enum
 from functools import cache
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 from urllib.parse import urlsplit
@@ -68,6 +69,12 @@ class Pool:
         async with self.connection() as connection, connection.transaction():
             yield connection
 
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator["Pool"]:
+        """Lend one connection as a pool: what asks several times for one answer takes it, and gives it back, once."""
+        async with self.connection() as connection:
+            yield Pool(OneConnection(connection))
+
     async def close(self) -> None:
         """Close every connection once those who hold one are done; after a few seconds, without waiting for them."""
         try:
@@ -75,6 +82,18 @@ class Pool:
                 await self._pool.close()
         except TimeoutError:
             self._pool.terminate()
+
+
+class OneConnection:
+    """One connection, in the place of the driver's pool of many."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @asynccontextmanager
+    async def acquire(self, timeout: float) -> AsyncIterator[Connection]:  # noqa: ARG002, ASYNC109  # as the driver's pool has it
+        """Lend it."""
+        yield self._connection
 
 
 async def connect(url: str, *, application: str = "voice", size: int = 10, lazy: bool = False) -> Pool:
@@ -201,20 +220,30 @@ def read(kind: type[Record], row: Mapping[str, Any], **others: Any) -> Record:
     Closed sets become their enums. Raises KeyError for a missing column.
     """
     key: Any = kind  # mypy does not take a type variable's class as hashable
-    names, enums = _columns(key, frozenset(others))
-    values = {name: row[name] for name in names}
-    for name, enum in enums:  # apart from the rest: most columns are taken as they are, and pages have very many
+    columns = _columns(key, frozenset(others))
+    values = dict(zip(columns.names, columns.pick(row), strict=True))
+    for name, members in columns.enums:  # apart from the rest: most columns are taken as they are, and pages have very many
         if values[name] is not None:
-            values[name] = enum(values[name])
+            values[name] = members[values[name]]
     return kind(**values, **others)
 
 
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """The columns of a record, the function that takes them from a row, and the members by value of those that become an enum."""
+
+    names: tuple[str, ...]
+    pick: Callable[[Mapping[str, Any]], Sequence[Any]]
+    enums: tuple[tuple[str, Mapping[Any, Enum]], ...]
+
+
 @cache
-def _columns(kind: type[Any], without: frozenset[str]) -> tuple[tuple[str, ...], tuple[tuple[str, type[Enum]], ...]]:
-    """The columns of a record, and those of them that become an enum."""
+def _columns(kind: type[Any], without: frozenset[str]) -> _Columns:
     hints = get_type_hints(kind)
     names = tuple(field.name for field in fields(kind) if field.name not in without)
-    return names, tuple((name, enum) for name in names if (enum := _enum_of(hints[name])) is not None)
+    enums = ((name, enum) for name in names if (enum := _enum_of(hints[name])) is not None)
+    pick = itemgetter(*names) if len(names) > 1 else lambda row: [row[name] for name in names]
+    return _Columns(names, pick, tuple((name, {member.value: member for member in enum}) for name, enum in enums))
 
 
 def _enum_of(hint: Any) -> type[Enum] | None:

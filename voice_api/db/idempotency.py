@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from scoring.errors import Code, PlatformError
 from scoring.types import Hotkey
-from voice_api.db.database import Connection, Pool, read, sql
+from voice_api.db.database import Connection, OneConnection, Pool, read, sql
 
 KEPT = timedelta(hours=24)
 """The time for which an answer is kept."""
@@ -83,22 +83,13 @@ class _Joined(Pool):
     """
 
     def __init__(self, connection: Connection) -> None:
-        super().__init__(_One(connection))
+        super().__init__(OneConnection(connection))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """Lend the connection: its transaction began already."""
         async with self.connection() as connection:
             yield connection
-
-
-class _One:
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    @asynccontextmanager
-    async def acquire(self, timeout: float) -> AsyncIterator[Connection]:  # noqa: ARG002, ASYNC109  # as the driver's pool has it
-        yield self._connection
 
 
 async def _known(connection: Connection, hotkey: Hotkey, key: str, request: str) -> StoredAnswer | None:

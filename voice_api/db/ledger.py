@@ -69,12 +69,6 @@ class Ledger:
         async with self._pool.connection() as connection:
             return await self._head(connection)
 
-    async def mark(self) -> LedgerMark | None:
-        """The last entry's round and hash, without what is in it; None before the first."""
-        async with self._pool.connection() as connection:
-            row = await connection.fetchrow(sql("ledger.mark"), self._validator)
-        return read(LedgerMark, row) if row else None
-
     async def head_in_thread(self) -> LedgerEntry | None:
         """The last entry, or None before the first; it is read apart from the event loop: a large field's takes a while."""
         async with self._pool.connection() as connection:

@@ -55,12 +55,6 @@ class Registry:
             )
         return True
 
-    async def block(self) -> Block | None:
-        """The block of the stored snapshot, or None before the first."""
-        async with self._pool.connection() as connection:
-            head = await connection.fetchrow(sql("registry.head"))
-        return Block(head["block"]) if head else None
-
     async def latest(self) -> RegistrySnapshot | None:
         """The stored snapshot, or None before the first."""
         async with self._pool.connection() as connection, connection.transaction(isolation="repeatable_read", readonly=True):

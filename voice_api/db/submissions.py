@@ -18,7 +18,6 @@ from scoring.types import (
     SubmissionId,
     Tag,
     TensorsHash,
-    Uid,
     parse_entrant,
 )
 from voice_api.db.database import Connection, Pool, read, sql
@@ -142,17 +141,6 @@ class SubmissionStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LeaderboardRow:
-    """One line of the public table; `rank` counts a track's scored submissions of registered hotkeys from 1, its king first."""
-
-    rank: int | None
-    king: bool
-    uid: Uid | None
-    scored_rounds: int
-    submission: Submission
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class EventRow:
     """One step of a submission or of one of its evaluations; `evaluation_id` is None where no evaluation had to do with it.
 
@@ -241,14 +229,6 @@ class Submissions:
     async def by_tensors(self, tensors_hash: TensorsHash) -> tuple[Submission, ...]:
         """Submissions found to hold the same tensors, in the order in which commitments count."""
         return tuple(read(Submission, row) for row in await self._fetch("submissions.by_tensors", tensors_hash))
-
-    async def leaderboard(self, limit: int = 100, validator: Hotkey | None = None) -> tuple[LeaderboardRow, ...]:
-        """The public table: ranked ones first (king, then score), then who waits, then copies and rejected ones.
-
-        The king is the one of this validator's ledger; without a validator there is none.
-        """
-        rows = await self._fetch("submissions.leaderboard", limit, validator)
-        return tuple(read(LeaderboardRow, row, submission=read(Submission, row)) for row in rows)
 
     async def candidates(self, kept: Sequence[Entrant] = ()) -> tuple[Candidate, ...]:
         """Every submission that waits or is scored, with what opening a round needs, in the order in which commitments count.

@@ -13,11 +13,10 @@ from redis.asyncio import Redis
 
 from scoring.competition import Schedule
 from scoring.store.files import StoredFiles
-from scoring.types import Block
 from voice_api.db.database import Pool
 from voice_api.db.evaluations import Depth
 from voice_api.db.idempotency import Idempotency
-from voice_api.db.leaderboard import LeaderboardRows
+from voice_api.db.leaderboard import LeaderboardRows, LeaderboardVersion
 from voice_api.db.ledger import LedgerEntry, LedgerMark
 from voice_api.db.operations import Operations, Watch
 from voice_api.db.pages import PageRows
@@ -135,7 +134,7 @@ class AnswerCaches:
     outcomes: TtlCache[Sequence[OutcomeCount]]
     head: KeyedCache[LedgerMark | None, LedgerEntry | None]
     """The head of the ledger of the API's validator."""
-    standings: KeyedCache[tuple[LedgerMark | None, Block | None], LedgerStandings]
+    standings: KeyedCache[LeaderboardVersion, LedgerStandings]
     """What follows from it for the registry of a block."""
     agreement: KeyedCache[int, Agreement]
     """How well listeners and judges agree, by the newest vote."""
@@ -194,7 +193,7 @@ class Service:
         )
 
 
-def service_of(request: Request) -> Service:
+async def service_of(request: Request) -> Service:  # a plain function would be called in a thread, for each request
     """Return the service that the lifespan made."""
     service: Service = request.app.state.service
     return service

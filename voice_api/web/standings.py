@@ -21,8 +21,6 @@ from voice_api.web.ledger_standings import LedgerStandings, nothing_ranked, rank
 
 OTHERS = 100
 """So many submissions without a rank are shown below those that have one."""
-TREND = 20
-"""So many of a submission's last scores are shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,13 +82,18 @@ async def standings(service: Service, others: int = OTHERS) -> Standings:
 
 
 async def listed(
-    service: Service, *, track: str | None = None, search: str = "", after: Entrant | None = None, limit: int = OTHERS
+    service: Service,
+    found: LedgerStandings,
+    *,
+    track: str | None = None,
+    search: str = "",
+    after: Entrant | None = None,
+    limit: int = OTHERS,
 ) -> tuple[tuple[StandingRow, ...], Entrant | None]:
-    """A page of the leaderboard, and the last row's name where there are more.
+    """A page of the leaderboard by what the ledger says, and the last row's name where there are more.
 
     `search` finds a part of a hotkey or of a repository, or a whole uid. First all that are ranked, track by track; after them the rest.
     """
-    found = await ledger_standings(service)
     ranked = [row for each in found.tracks for row in each.ranked]
     names = await service.stores.leaderboard.searched([row.entrant for row in ranked], search) if search else None
     fits = [
@@ -148,12 +151,12 @@ def reigns_of(kings: Mapping[RoundNumber, Mapping[str, Entrant]]) -> tuple[Reign
 
 async def ledger_standings(service: Service) -> LedgerStandings:
     """What the ledger's head and the registry say; computed anew after a fold and with a newer registry only."""
+    version = await service.stores.leaderboard.version(service.settings.hotkey)
+    return await service.caches.standings.get(version, lambda: _computed(service, version.mark))
+
+
+async def _computed(service: Service, mark: LedgerMark | None) -> LedgerStandings:
     ledger = Ledger(service.stores.pool, service.settings.hotkey)
-    mark, block = await ledger.mark(), await service.stores.registry.block()
-    return await service.caches.standings.get((mark, block), lambda: _computed(service, ledger, mark))
-
-
-async def _computed(service: Service, ledger: Ledger, mark: LedgerMark | None) -> LedgerStandings:
     registry = await service.stores.registry.latest()
     try:
         head = await service.caches.head.get(mark, ledger.head_in_thread)
@@ -170,7 +173,6 @@ async def _computed(service: Service, ledger: Ledger, mark: LedgerMark | None) -
 async def _joined(service: Service, ranked: Sequence[RankedSubmission]) -> dict[Entrant, StandingRow]:
     """Ranked submissions with what the database knows of each, in their order."""
     known = {each.entrant: each for each in await service.stores.leaderboard.named([row.entrant for row in ranked])}
-    trends = await service.stores.leaderboard.trends([each.submission.id for each in known.values()], TREND)
     return {
         row.entrant: StandingRow(
             entrant=row.entrant,
@@ -179,7 +181,7 @@ async def _joined(service: Service, ranked: Sequence[RankedSubmission]) -> dict[
             uid=row.uid,
             ranked=row,
             listed=(listed := known.get(row.entrant)),
-            trend=() if listed is None else trends.get(listed.submission.id, ()),
+            trend=() if listed is None else listed.trend,
             reason=row.words.reason,
         )
         for row in ranked
@@ -198,7 +200,6 @@ async def _others(
     """Submissions that the ledger does not rank: scored ones, then who waits, then who was refused."""
     ranked = [row.entrant for each in found.tracks for row in each.ranked]
     rest = await service.stores.leaderboard.rest(ranked, after=after, track=track, search=search, limit=limit)
-    trends = await service.stores.leaderboard.trends([each.submission.id for each in rest], TREND)
     words = {name: why.reason for each in found.tracks for name, why in each.unranked.items()}
     return tuple(
         StandingRow(
@@ -208,7 +209,7 @@ async def _others(
             uid=each.uid,
             ranked=None,
             listed=each,
-            trend=trends.get(each.submission.id, ()),
+            trend=each.trend,
             reason=words.get(each.entrant) or _waits_for(each),
         )
         for each in rest

@@ -1,8 +1,22 @@
+-- name: version
+-- What the ranks of a validator's ledger are computed from, without what is in it: its head's round and hash, the registry's block.
+select head.round, head.state_hash, registry.block
+from (values ($1)) as asked (validator)
+left join lateral (select round, state_hash from ledger l where l.validator = asked.validator order by round desc limit 1) head on true
+left join registry on true;
+
 -- name: named
--- Submissions by hotkeys and commit blocks, one array each, with how often each was scored.
-select s.*, n.uid, (select count(*) from evaluations e where e.submission_id = s.id and e.state = 'scored')::integer as scored_rounds
+-- Submissions by hotkeys and commit blocks, one array each, with how often each was scored, and its last $3 scores, newest first.
+select s.*, n.uid, past.*
 from unnest($1::text[], $2::bigint[]) as named (hotkey, commit_block)
 join submissions_with_score s using (hotkey, commit_block)
+cross join lateral (
+    select count(*)::integer as scored_rounds,
+           (array_agg(id order by round desc))[:$3] as evaluations, (array_agg(round order by round desc))[:$3] as rounds,
+           (array_agg(score order by round desc))[:$3] as scores, (array_agg(stderr order by round desc))[:$3] as stderrs
+    from evaluations e
+    where e.submission_id = s.id and e.state = 'scored'
+) past
 left join neurons n using (hotkey);
 
 -- name: searched
@@ -14,7 +28,7 @@ where position(lower($3) in lower(s.repo)) > 0;
 
 -- name: rest
 -- Submissions but those of $1 and $2 (hotkeys and commit blocks), by their states and then by commit; superseded ones are left out.
--- After the one of $3 and $4, if named; of the track $5 and with $6 in a hotkey, a repository or as uid, if asked.
+-- After the one of $3 and $4, if named; of the track $5 and with $6 in a hotkey, a repository or as uid, if asked. Their scores as above, $8.
 with left_out as (
     select s.id from unnest($1::text[], $2::bigint[]) as named (hotkey, commit_block) join submissions s using (hotkey, commit_block)
 ), part as (
@@ -46,17 +60,15 @@ with left_out as (
     order by part.number, s.commit_block, s.tiebreak, s.id
     limit $7
 )
-select s.*, n.uid, (select count(*) from evaluations e where e.submission_id = s.id and e.state = 'scored')::integer as scored_rounds
+select s.*, n.uid, past.*
 from listed
 join submissions_with_score s using (id)
+cross join lateral (
+    select count(*)::integer as scored_rounds,
+           (array_agg(id order by round desc))[:$8] as evaluations, (array_agg(round order by round desc))[:$8] as rounds,
+           (array_agg(score order by round desc))[:$8] as scores, (array_agg(stderr order by round desc))[:$8] as stderrs
+    from evaluations e
+    where e.submission_id = s.id and e.state = 'scored'
+) past
 left join neurons n on n.hotkey = s.hotkey
 order by listed.number, listed.commit_block, listed.tiebreak, listed.id;
-
--- name: trends
--- The last scores of submissions, oldest round first.
-select s.id as submission_id, e.id as evaluation_id, e.round, e.score, e.stderr
-from unnest($1::bigint[]) as s (id)
-cross join lateral (
-    select id, round, score, stderr from evaluations where submission_id = s.id and state = 'scored' order by round desc limit $2
-) e
-order by s.id, e.round;

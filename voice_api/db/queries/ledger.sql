@@ -6,10 +6,6 @@ select pg_advisory_xact_lock(hashtextextended('voice:ledger:' || $1, 0));
 -- A ledger's last entry.
 select round, state_hash, previous, state, inputs from ledger where validator = $1 order by round desc limit 1;
 
--- name: mark
--- What tells a ledger's last entry from any other, without what is in it.
-select round, state_hash from ledger where validator = $1 order by round desc limit 1;
-
 -- name: head_text
 -- A ledger's last entry, its JSON as text.
 select round, state_hash, previous, state::text as state, inputs::text as inputs from ledger

@@ -27,7 +27,7 @@ Search = Annotated[str, Query(max_length=100, pattern=NO_NUL)]
 async def leaderboard(service: ServiceDep, track: OfTrack = None, search: Search = "", after: AfterRow = None) -> HTMLResponse:
     """The table of `/v1/leaderboard`, and the tracks above it."""
     ledger = await standings.ledger_standings(service)
-    rows, last = await standings.listed(service, track=track, search=search, after=after, limit=ROWS)
+    rows, last = await standings.listed(service, ledger, track=track, search=search, after=after, limit=ROWS)
     return page(
         "leaderboard.html",
         path="/",

@@ -23,7 +23,7 @@ from voice_api.web.pages.page import page
 from voice_api.web.round_prompts import round_prompts
 from voice_api.web.route import Route, SubmissionKey
 from voice_api.web.sample_view import clip_seconds
-from voice_api.web.standings import StandingRow, listed
+from voice_api.web.standings import StandingRow, ledger_standings, listed
 
 router = APIRouter(include_in_schema=False, route_class=Route)
 
@@ -159,7 +159,7 @@ def _groups(receipt: Mapping[str, Any]) -> Iterator[GroupReport]:
 
 async def _place(service: Service, found: Submission) -> ShownPlace | None:
     """Its line of the leaderboard; None where that has none, as of one that was superseded."""
-    rows, _ = await listed(service, search=found.hotkey)
+    rows, _ = await listed(service, await ledger_standings(service), search=found.hotkey)
     name = entrant(found.hotkey, found.commit_block)
     for number, row in enumerate(rows):
         if row.entrant == name:

@@ -1,7 +1,8 @@
 """The public table, as data: what its page shows."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
+from operator import attrgetter
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
@@ -9,6 +10,7 @@ from pydantic import TypeAdapter
 
 from scoring.types import Entrant
 from scoring.weights.standings import TrackStandings
+from voice_api.db.leaderboard import LeaderboardRows
 from voice_api.schemas import MOST_ROWS, NO_NUL, LeaderboardOut, SubmissionOut
 from voice_api.schemas.leaderboard import RoundScoreOut, TrackOut
 from voice_api.web import standings
@@ -41,6 +43,7 @@ _JSON = TypeAdapter(dict[str, Any])
 _SUBMISSION = tuple(SubmissionOut.model_fields)
 _TRACK = tuple(name for name in TrackOut.model_fields if name not in ("ranked", "duel"))
 _SCORE = tuple(RoundScoreOut.model_fields)
+_of_submission, _of_score = attrgetter(*_SUBMISSION), attrgetter(*_SCORE)
 
 
 @router.get("", response_model=LeaderboardOut, responses=READ_ERRORS)
@@ -59,8 +62,10 @@ async def leaderboard(
 
 async def _written(service: Service, *, track: str | None, search: str, after: Entrant | None, limit: int) -> bytes:
     """Written here from what the store gave: the framework would look at every field of every row twice more."""
-    ledger = await standings.ledger_standings(service)
-    rows, last = await standings.listed(service, track=track, search=search, after=after, limit=limit)
+    async with service.stores.pool.one() as pool:
+        asked = replace(service, stores=replace(service.stores, pool=pool, leaderboard=LeaderboardRows(pool)))
+        ledger = await standings.ledger_standings(asked)
+        rows, last = await standings.listed(asked, ledger, track=track, search=search, after=after, limit=limit)
     return _JSON.dump_json(
         {
             "round": ledger.round,
@@ -77,7 +82,7 @@ async def _written(service: Service, *, track: str | None, search: str, after: E
 
 def _track(found: TrackStandings) -> dict[str, Any]:
     duel = None if found.duel is None else asdict(found.duel)
-    return _named(found, _TRACK) | {"ranked": len(found.ranked), "duel": duel}
+    return {name: getattr(found, name) for name in _TRACK} | {"ranked": len(found.ranked), "duel": duel}
 
 
 def _row(row: StandingRow) -> dict[str, Any]:
@@ -105,10 +110,6 @@ def _row(row: StandingRow) -> dict[str, Any]:
         "evidence": "" if ranked is None else ranked.words.evidence,
         "lineage": "" if ranked is None else ranked.words.lineage,
         "lacks": "" if ranked is None else ranked.words.lacks,
-        "trend": [_named(each, _SCORE) for each in row.trend],
-        "submission": None if listed is None else _named(listed.submission, _SUBMISSION),
+        "trend": [dict(zip(_SCORE, _of_score(each), strict=True)) for each in row.trend],
+        "submission": None if listed is None else dict(zip(_SUBMISSION, _of_submission(listed.submission), strict=True)),
     }
-
-
-def _named(found: object, names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: getattr(found, name) for name in names}
