@@ -87,7 +87,18 @@ async def test_the_receipts_command_names_what_is_there(bed: "ValidatorBed", bro
     fetch, verify = (shlex.split(line) for line in command[1].splitlines())
     receipt = await browser.get(fetch[-1], headers={"Accept": "application/json"})
     assert (receipt.status_code, receipt.json()["receipt"]["hotkey"]) == (200, "h2")
-    assert (verify[:4], verify[4]) == (["voice", "verify", "receipt.json", "--level"], "1")
+    assert verify[:6] == ["voice", "verify", "receipt.json", "--level", "1", "--issuer"]
+    assert len(verify) == 7 and "RULES" not in shown
+
+
+async def test_rules_of_a_networks_own_are_asked_for_by_the_command(
+    bed: "ValidatorBed", browser: httpx.AsyncClient, pool: Pool
+) -> None:
+    """Nobody who checks has them: the command names their file, and the page says which that is."""
+    async with pool.connection() as connection:
+        await connection.execute("update rounds set competition_hash = $1", "c" * 64)
+    shown = (await browser.get("/submissions/1")).text
+    assert " --competition RULES</code>" in shown and "RULES is the file of its competition" in shown
 
 
 async def test_reasons_have_the_guests_words_and_what_to_do(bed: "ValidatorBed", browser: httpx.AsyncClient, pool: Pool) -> None:

@@ -4,11 +4,13 @@ import asyncio
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
+from scoring.competition import load as load_rules
 from scoring.errors import EXPLANATIONS, Code, PlatformError
 from scoring.report import GroupReport
 from scoring.types import EvaluationId, Micro, entrant
@@ -45,6 +47,8 @@ class ShownEvaluation:
     hardware: str
     """As the receipt says it; '' where it does not."""
     factors: tuple[AnchoredFactor, ...]
+    weights: str
+    """Where /v1 has the factors' weights."""
     answers: tuple[HeardSample, ...]
     """Of this page."""
     lengths: tuple[float | None, ...]
@@ -53,6 +57,8 @@ class ShownEvaluation:
     total: int
     closed: bool
     """Whether its round is: then its track can be listened to."""
+    own_rules: bool
+    """Whether the round's rules are no release's: who checks its receipts needs the file."""
     why: str
     """Why the prompts are not known; '' where they are."""
 
@@ -129,13 +135,27 @@ async def _shown(service: Service, chosen: Evaluation, first: int) -> ShownEvalu
         groups=tuple(_groups(receipt)),
         hardware=str(receipt.get("hardware") or ""),
         factors=anchored(rows, asked.rules),
+        weights=_weights(service, chosen),
         answers=answers,
         lengths=tuple(await asyncio.gather(*(clip_seconds(service, each.sample.pcm_sha256) for each in answers))),
         first=first,
         total=len(rows),
         closed=of_round.state is not RoundState.OPEN,
+        own_rules=of_round.competition_hash not in _released(),
         why=asked.why,
     )
+
+
+def _weights(service: Service, chosen: Evaluation) -> str:
+    tracks = [track.name for track in service.schedule.at(chosen.round).track]
+    at = tracks.index(chosen.track) if chosen.track in tracks else 0
+    return f"/v1/competition?round={chosen.round}#/rules/track/{at}/factors/"
+
+
+@cache
+def _released() -> frozenset[str]:
+    """The hashes of the rules that come with this release, and so with whoever checks a receipt."""
+    return frozenset(version.hash for version in load_rules().version)
 
 
 async def _receipt(service: Service, chosen: Evaluation) -> Mapping[str, Any]:
