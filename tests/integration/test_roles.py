@@ -25,6 +25,7 @@ from voice_api.db.operations import Operations, Watch
 from voice_api.db.processes import Workers, candidacy
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.registry import RegisteredNeuron, Registry, RegistrySnapshot
+from voice_api.db.retention import KeptSamples
 from voice_api.db.rounds import Eligibility, NewRound, RoundEntry, Rounds
 from voice_api.db.speeches import Speeches, SpeechSound
 from voice_api.db.states import AuditOutcome, QueueName, VerdictState, WeightOutcome
@@ -297,6 +298,15 @@ async def test_every_table_is_somebodys(as_role: As) -> None:
             and not has_table_privilege(oid, 'select')"""
         )
     assert [row["relname"] for row in rows] == []
+
+
+@pytest.mark.parametrize("role", ["voice_api", "voice_reader", "voice_validator"])
+async def test_who_clears_sounds_away_needs_only_to_read(as_role: As, role: str) -> None:
+    """Whoever may see ledgers, duels and audits may ask what is kept for good; a worker may not."""
+    sounds = KeptSamples(await as_role(role))
+    assert (await sounds.known(), await sounds.reasons(["a" * 64], worst=3)) == (False, {})
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await KeptSamples(await as_role("voice_worker")).reasons(["a" * 64], worst=3)
 
 
 async def test_every_query_is_somebodys(as_role: As) -> None:

@@ -23,7 +23,7 @@ STORES = {"postgres", "redis"}
 OBSERVERS = {"prometheus", "grafana"}
 USERS = {"postgres": None, "prometheus": "65534:65534", "grafana": "472:0"}
 """Whom an image of others' runs as; every other is ours."""
-ONE_SHOT = {"migrate", "certify"}
+ONE_SHOT = {"migrate", "certify", "prune"}
 ON_CARDS, FOR_SPEECH = "gpu-worker", "speech-worker"
 SECRET = re.compile(r"password|token|secret|database_url|redis_url|mnemonic|seed", re.IGNORECASE)
 START_AS_ROOT = {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"}
@@ -171,12 +171,16 @@ def test_what_enters_a_build(path: str, enters: bool) -> None:
 
 
 def test_the_stack_is_whole() -> None:
-    """Two stores, what runs once, each process, and on request those who observe them, and workers on cards or for speech."""
+    """Two stores, what runs once, each process, and on request those who observe them, workers on cards or for speech, and who clears."""
     processes = {"api", "dispatcher", "worker", "model-queue", "validator", ON_CARDS, FOR_SPEECH}
     assert set(SERVICES) == STORES | ONE_SHOT | OBSERVERS | processes
     assert {SERVICES["postgres"]["image"], SERVICES["redis"]["image"]} == {"postgres:18", "redis:7"}
     asked_for = {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service}
-    assert asked_for == {name: ["observe"] for name in OBSERVERS} | {ON_CARDS: ["gpu"], FOR_SPEECH: ["speech"]}
+    assert asked_for == {name: ["observe"] for name in OBSERVERS} | {
+        ON_CARDS: ["gpu"],
+        FOR_SPEECH: ["speech"],
+        "prune": ["prune"],
+    }
     assert all(re.search(r":v?\d+\.\d+\.\d+$", SERVICES[name]["image"]) for name in OBSERVERS)
 
 
@@ -303,13 +307,14 @@ def test_certificates_are_written_by_one_and_read_by_those_who_need_them() -> No
 
 
 def test_the_store_is_written_by_workers_and_read_by_the_api() -> None:
-    """The API serves the evidence, and cannot change it."""
+    """The API serves the evidence, and cannot change it; whoever clears old sounds away can."""
     mounted = {
         name: [each for each in service.get("volumes", []) if each.startswith("store:")] for name, service in SERVICES.items()
     }
 
     assert {name: each for name, each in mounted.items() if each} == {
         "api": ["store:/store:ro"],
+        "prune": ["store:/store"],
         "worker": ["store:/store"],
         ON_CARDS: ["store:/store"],
         FOR_SPEECH: ["store:/store"],
@@ -371,6 +376,7 @@ def test_networks_hold_only_those_who_talk() -> None:
         "api": {"database", "redis", "api", "metrics"},
         "dispatcher": {"database", "redis", "metrics"},
         "certify": {"nowhere"},
+        "prune": {"database"},
         "worker": {"database", "redis", "hub", "worker-metrics"},
         ON_CARDS: {"database", "redis", "hub", "worker-metrics"},
         FOR_SPEECH: {"database", "redis", "hub", "worker-metrics"},

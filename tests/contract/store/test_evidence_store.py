@@ -1,8 +1,10 @@
 """The store of evidence keeps sounds and receipts alike in a folder and in S3-compatible storage."""
 
 import hashlib
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -16,7 +18,11 @@ from scoring.receipts.receipt import Signed, digest
 from scoring.receipts.store import audio_name
 from scoring.store.files import StoredFile, StoredFiles
 from scoring.store.retention import FRESH
+from scoring.store.s3 import S3Files
 from scoring.types import Hotkey
+from tests.builders.command_line import voice
+from tests.contract.store.conftest import Bucket
+from tests.unit.test_verify_rules import DEMO, a_receipt
 from workers.evaluation.audio_store import EvidenceStore
 
 RULES = load().version[0]
@@ -61,6 +67,22 @@ def test_what_a_worker_keeps_is_read_by_whoever_verifies(files: StoredFiles, ope
     assert other.audio(NAME) == (SOUND.pcm, SOUND.rate)
     assert other.receipt(digest(SIGNED.receipt)) == SIGNED
     assert other.competition(RULES.hash) == RULES
+
+
+def test_a_receipt_is_verified_from_a_bucket(bucket: Bucket, tmp_path: Path) -> None:
+    """By its hash, with the rules that the bucket holds; the keys come from the environment."""
+    store = EvidenceStore(S3Files(bucket.place, bucket.access))
+    store.keep_evidence(a_receipt(DEMO), DEMO)
+    access = bucket.access
+    environment = {
+        "VOICE_STORE": str(bucket.place),
+        "VOICE_STORE_ENDPOINT": access.endpoint,
+        "VOICE_STORE_ACCESS_KEY": access.access_key,
+        "VOICE_STORE_SECRET_KEY": access.secret_key,
+    }
+    ended = voice(tmp_path, "verify", digest(a_receipt(DEMO).receipt), "--level", "1", "--json", **environment)
+    answer = json.loads(ended.stdout)
+    assert (ended.returncode, answer["holds"], answer["rules"]) == (0, True, "store")
 
 
 def test_what_is_not_there_or_was_changed(files: StoredFiles) -> None:
