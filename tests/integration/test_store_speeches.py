@@ -144,6 +144,14 @@ async def test_the_budget_holds_however_many_ask_at_once(speeches: Speeches, voi
     assert timedelta(minutes=59) < full.value.retry_after <= timedelta(hours=1)
 
 
+async def test_each_is_claimed_once(speeches: Speeches, voice: ModelVoice) -> None:
+    """However many workers ask at the same moment."""
+    asked = {await ask(speeches, voice) for _ in range(4)}
+    claims = await asyncio.gather(*(speeches.claim(QueueName.CPU, f"w{number}", LEASE) for number in range(8)))
+    taken = [claim.id for claim in claims if claim is not None]
+    assert (len(taken), set(taken)) == (4, asked)
+
+
 async def test_a_lost_claim_writes_nothing(speeches: Speeches, voice: ModelVoice) -> None:
     """After its lease ran out the request is due again, and the first worker's result is refused."""
     asked = await ask(speeches, voice)

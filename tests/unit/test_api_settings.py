@@ -19,6 +19,7 @@ NAMES = (
     "VOICE_API_HOST",
     "VOICE_API_OPERATORS",
     "VOICE_STORE",
+    "VOICE_SPEECH",
 )
 
 
@@ -90,3 +91,39 @@ def test_who_may_and_how_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VOICE_RATE_ADDRESS_PER_MINUTE", "0")
     read = ApiSettings()
     assert (read.operators, read.registry_lasts, read.rate_address_per_minute) == ((BOB, CHARLIE), timedelta(minutes=1), 0)
+
+
+def test_nobody_is_spoken_to_unless_the_operator_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Speech is off, and bounded where it is on."""
+    for name, value in {"DATABASE_URL": "postgresql:///a", "REDIS_URL": "redis://b", "VOICE_API_HOTKEY": ALICE}.items():
+        monkeypatch.setenv(name, value)
+    standard = ApiSettings()
+    assert (standard.speech, standard.speech_per_hour, standard.speech_address_per_hour, standard.speech_open) == (
+        False,
+        60,
+        10,
+        8,
+    )
+    assert (standard.speech_within, standard.speech_kept) == (timedelta(minutes=10), timedelta(days=1))
+    monkeypatch.setenv("VOICE_SPEECH", "true")
+    assert ApiSettings().speech
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param("VOICE_SPEECH_KEPT_SECONDS", "3599", id="kept for less than the hour that is counted"),
+        pytest.param("VOICE_SPEECH_DISCLOSURE", "two\r\nlines", id="words that would be a header of their own"),
+        pytest.param("VOICE_SPEECH_PER_HOUR", "0", id="a budget of nothing"),
+        pytest.param("VOICE_SPEECH_SECONDS", "0", id="no time"),
+        pytest.param("VOICE_SPEECH", "perhaps", id="neither on nor off"),
+    ],
+)
+def test_speech_that_cannot_be_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """Before the API serves anybody."""
+    for known, given in {"DATABASE_URL": "postgresql:///a", "REDIS_URL": "redis://b", "VOICE_API_HOTKEY": ALICE}.items():
+        monkeypatch.setenv(known, given)
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError) as error:
+        ApiSettings()
+    assert [fault["loc"] for fault in error.value.errors()] == [(name,)]

@@ -3,6 +3,7 @@
 import io
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 import numpy as np
 import soundfile
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 PCM_RATE = 24_000
 """Hz of a file without a header, as OpenAI's clients expect it."""
 _BLOCK_SECONDS = 1
+_KEPT = 16
+"""Files of the last answers: players ask for parts of one, one after the other."""
 _PADDING_SECONDS = 0.05
 
 
@@ -45,6 +48,7 @@ SOUNDS = {traits.media_type: {"schema": {"type": "string", "format": "binary"}} 
 """The media types of all formats, as OpenAPI describes an answer's content."""
 
 
+@lru_cache(maxsize=_KEPT)
 def encode(flac: bytes, wanted: SoundFormat, comment: str) -> bytes:
     """A FLAC file of ours (mono, 16 bits) in another format, with a comment where the format has room for one.
 
