@@ -169,8 +169,8 @@ class NewestState:
 
     events: int | None
     """The newest event of a submission or an evaluation."""
-    ledger: int | None
-    """The last round that the API's validator folded."""
+    ledger: str | None
+    """The hash of the last entry of the API's validator's ledger."""
     rounds: str | None
     """The newest round, and how many are open."""
     weights: str | None

@@ -18,7 +18,7 @@ from voice_api.db.evaluations import Depth
 from voice_api.db.idempotency import Idempotency
 from voice_api.db.leaderboard import LeaderboardRows, LeaderboardVersion
 from voice_api.db.ledger import LedgerEntry, LedgerMark
-from voice_api.db.operations import Operations, Watch
+from voice_api.db.operations import NewestState, Operations, Watch
 from voice_api.db.pages import PageRows
 from voice_api.db.processes import Workers
 from voice_api.db.queue import EvaluationQueue
@@ -136,6 +136,8 @@ class AnswerCaches:
     """The head of the ledger of the API's validator."""
     standings: KeyedCache[LeaderboardVersion, LedgerStandings]
     """What follows from it for the registry of a block."""
+    front: KeyedCache[NewestState, bytes]
+    """The first page as HTML, by all that it shows."""
     agreement: KeyedCache[int, Agreement]
     """How well listeners and judges agree, by the newest vote."""
     clip_seconds: dict[str, float | None] = field(default_factory=dict)
@@ -150,6 +152,7 @@ class AnswerCaches:
             outcomes=TtlCache(COUNTS_LAST),
             head=KeyedCache(),
             standings=KeyedCache(),
+            front=KeyedCache(),
             agreement=KeyedCache(),
         )
 

@@ -51,7 +51,7 @@ select now() - received_at from registry;
 -- name: newest
 -- The newest of everything that pages show; asked every second while somebody looks at one.
 select (select max(id) from events) as events,
-       (select max(round) from ledger where validator = $1) as ledger,
+       (select state_hash from ledger where validator = $1 order by round desc limit 1) as ledger,
        (select max(round) || ' ' || count(*) filter (where state = 'open') from rounds) as rounds,
        (select id || ' ' || outcome from weight_attempts order by id desc limit 1) as weights,
        (select sum(done) from evaluations where state = 'running') as progress,

@@ -59,6 +59,11 @@ NAVIGATION = (
 def page(template: str, *, path: str, title: str, status: HTTPStatus = HTTPStatus.OK, **context: object) -> HTMLResponse:
     """A page inside the frame; `path` is that of the navigation's link that it belongs to, '' for none."""
     html = environment().get_template(template).render(navigation=NAVIGATION, here=path, title=title, **context)
+    return html_page(html, status)
+
+
+def html_page(html: str | bytes, status: HTTPStatus = HTTPStatus.OK) -> HTMLResponse:
+    """Finished HTML under the policy of every page."""
     return HTMLResponse(html, status, headers={"Content-Security-Policy": POLICY})
 
 

@@ -49,11 +49,13 @@
     } catch {
       again = true; // the network is away: the next event, or the next try, brings it
     }
-    fetching = false;
-    if (again) {
-      again = false;
-      setTimeout(refresh, 2000);
-    }
+    setTimeout(() => {
+      fetching = false;
+      if (again) {
+        again = false;
+        refresh();
+      }
+    }, PAUSE);
   };
 
   const source = new EventSource("/v1/live");
@@ -66,7 +68,6 @@
   });
   source.addEventListener("change", (event) => {
     const topics = JSON.parse(event.data);
-    // Not all at once: every open page hears the same news in the same moment.
     if (parts().some((part) => shows(part, topics))) setTimeout(refresh, Math.random() * 500);
   });
   source.addEventListener("error", () => tell("away", source.readyState === EventSource.CLOSED ? "not live" : "reconnecting"));
