@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 OUT = ROOT / ".voice" / "pictures"
 README = {"/": "leaderboard.png", "/listen": "listen.png"}
 """Pages that README shows, by path."""
-_README_SIZE = (1180, 760)
+_README_SIZE = (1180, 1160)
 
 
 def main() -> int:

@@ -17,7 +17,6 @@ from neurons.cli.output import plain
 from neurons.settings import MinerSettings
 from scoring.errors import EXPLANATIONS, with_advice
 from scoring.types import MICRO, Hotkey, SubmissionId
-from voice_api.schemas.wire import MOST_ROWS
 
 if TYPE_CHECKING:
     from voice_api.schemas import QueueRowOut, SubmissionOut
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 _MINUTE, _HOUR = 60, 3600
 _KEPT_STEPS, _KEPT_DUELS = 100, 100
 """The most steps of a submission, and the most duels, of which anything is said, also as data."""
+_MOST_SHOWN = 500
 _SHOWN_STEPS = 6
 """Steps of a submission that are told; those before are behind `GET /v1/submissions/{id}/events`."""
 _SUFFIXES = {1: "st", 2: "nd", 3: "rd"}
@@ -41,7 +41,7 @@ def status(
         str | None,
         typer.Option("--hotkey", parser=address, metavar="ADDRESS", help="The hotkey to show, instead of the wallet's."),
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=MOST_ROWS, help="Only the newest so many submissions.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=_MOST_SHOWN, help="Only the newest so many submissions.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """Show a hotkey's submissions: state, place in the queue, reason and advice; rank, pay, rounds and duels, each with its why.
@@ -70,6 +70,7 @@ def _show(hotkey: str, found: "Sequence[SubmissionOut]", turns: "Turns", events:
 async def _read(settings: MinerSettings, hotkey: Hotkey, limit: int) -> "tuple[list[SubmissionOut], Turns, Events, Standings]":
     """Read the hotkey's newest submissions, the first queue row of each that waits or runs, the events of those, and how all stand."""
     from neurons.api_client.client import VoiceApi
+    from voice_api.schemas import MOST_ROWS
 
     async with VoiceApi(settings.api_url, None, settings.api_hotkey) as api:
         found = (await api.submissions(hotkey=hotkey))[-limit:]

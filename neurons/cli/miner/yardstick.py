@@ -3,7 +3,6 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from neurons.api_client.client import ApiRefused, ApiUnavailable, VoiceApi
 from neurons.settings import MinerSettings
 from scoring.types import MICRO, Entrant, Micro, RoundNumber
 
@@ -51,6 +50,8 @@ UNASKED = Yardstick(None, "")
 
 async def yardstick(settings: MinerSettings, track: str, number: int | None) -> Yardstick:
     """Ask the API for the king of a track; whatever stands against an answer is said, and raises nothing."""
+    from neurons.api_client.client import ApiRefused, ApiUnavailable, VoiceApi  # heavy: every command would wait for it
+
     try:
         async with VoiceApi(settings.api_url, None, settings.api_hotkey, timeout=_SECONDS) as api:
             rows = await api.leaderboard(limit=1, track=track)
