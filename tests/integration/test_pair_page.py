@@ -96,4 +96,8 @@ async def test_a_form_that_is_no_vote_is_told_what_to_do(bed: "ValidatorBed", br
 async def test_without_a_pair_it_says_what_is_waited_for(browser: httpx.AsyncClient) -> None:
     """A page, not an error; and of agreement there is no number yet."""
     answer = await browser.get("/listen/pair")
-    assert (answer.status_code, "There is no pair yet" in answer.text, "Nobody has voted" in answer.text) == (200, True, True)
+    assert (answer.status_code, "There is no pair for you now" in answer.text, "Nobody has voted" in answer.text) == (
+        200,
+        True,
+        True,
+    )

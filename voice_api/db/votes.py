@@ -122,9 +122,9 @@ class Votes:
         """A closed round's scored evaluations in a track, best first."""
         return tuple(read(ScoredEvaluation, row) for row in await self._fetch("votes.scored", number, track))
 
-    async def shared(self, first: EvaluationId, second: EvaluationId) -> tuple[SharedPrompt, ...]:
-        """The prompts that both spoke, and not with the same sound, in the round's order."""
-        return tuple(read(SharedPrompt, row) for row in await self._fetch("votes.shared", first, second))
+    async def shared(self, first: EvaluationId, second: EvaluationId, voter: str) -> tuple[SharedPrompt, ...]:
+        """The prompts that both spoke, not with the same sound, and on which this voter has not voted, in the round's order."""
+        return tuple(read(SharedPrompt, row) for row in await self._fetch("votes.shared", first, second, voter))
 
     async def add(self, vote: ListenerVote) -> None:
         """Keep a vote; raises PlatformError(STATE_CONFLICT) where the pair, or the same two clips by the same voter, has one."""

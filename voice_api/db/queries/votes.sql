@@ -19,11 +19,17 @@ where e.round = $1 and e.track = $2 and e.state = 'scored' and r.state in ('clos
 order by e.score desc, e.id;
 
 -- name: shared
--- The prompts that two evaluations have sound of.
+-- The prompts that two evaluations have sound of, but for those that a voter ($3) has voted on as a whole.
 select a.prompt_id, a.pcm_sha256 as first, b.pcm_sha256 as second
 from samples a
 join samples b using (prompt_id)
 where a.evaluation_id = $1 and b.evaluation_id = $2 and a.pcm_sha256 <> '' and b.pcm_sha256 <> '' and a.pcm_sha256 <> b.pcm_sha256
+  and not exists (
+      select from votes v
+      where v.voter = $3 and v.prompt_id = a.prompt_id and v.factor is null
+        and least(v.first_evaluation, v.second_evaluation) = least($1::bigint, $2::bigint)
+        and greatest(v.first_evaluation, v.second_evaluation) = greatest($1::bigint, $2::bigint)
+  )
 order by a.position;
 
 -- name: add

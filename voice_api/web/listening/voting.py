@@ -21,8 +21,9 @@ from voice_api.web.routes.samples import derived_of, kept_flac
 
 PER_MINUTE = 20
 """Pairs and votes, taken together, of one address in a minute: more than anybody can hear."""
-_TRIES = 5
-"""Draws before it is said that there is no pair: two models may share no prompt, and retention may have removed a clip."""
+_TRIES = 12
+"""Draws before it is said that there is no pair: two models may share no prompt, a listener may have voted on all that they share,
+and retention may have removed a clip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +78,14 @@ async def show_pair(service: Service, voter: str, track: str | None = None) -> S
                 raise
             continue
         return ShownPair(await service.pairs.show(pair), pair, first, second)
-    raise PlatformError(Code.NOT_FOUND, "no two clips of one prompt were found: wait until the next round has closed")
+    raise PlatformError(Code.NOT_FOUND, "no two clips are left for you to compare: wait until the next round has closed")
 
 
 async def _draw(service: Service, voter: str, rounds: Sequence[RoundTrack]) -> BlindPair | None:
     random, votes = secrets.SystemRandom(), service.stores.votes
     drawn = draw_round(rounds, random)
     first, second = draw_models(await votes.scored(drawn.round, drawn.track), random)
-    clips = draw_clips(await votes.shared(first, second), random)
+    clips = draw_clips(await votes.shared(first, second, voter), random)
     if clips is None:
         return None
     return BlindPair(
