@@ -172,6 +172,17 @@ async def test_who_is_ranked_sees_rank_pay_duel_and_why(status: Status, stands: 
     assert [(duel["wealth"], duel["threshold"], duel["outcome"]) for duel in row["duels"]] == [(12.0, 620.0, "open")]
 
 
+async def test_no_heading_breaks_inside_a_word(
+    status: Status, stands: tuple[Hotkey, Hotkey], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At 100 columns; of what is empty for all there is no column."""
+    monkeypatch.setenv("COLUMNS", "100")
+    table = (await status(stands[0])).splitlines()
+    (heading,) = [line for line in table if "repo@revision" in line]
+    assert "submission" in heading and "state" in heading and "place" not in heading
+    assert max(len(line) for line in table[:3]) <= 100
+
+
 async def test_each_rounds_score_is_told(
     status: Status, pool: Pool, open_round: OpenRound, verdict: Callable[..., Verdict]
 ) -> None:

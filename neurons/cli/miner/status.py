@@ -93,27 +93,27 @@ def _plain_data(item: "SubmissionOut", turns: "Turns", events: "Events") -> dict
 
 
 def _table(found: "Sequence[SubmissionOut]", turns: "Turns") -> Table:
-    table = Table(
-        "submission", "block", Column("repo@revision", overflow="fold"), "track", "state", "place", "starts in", box=SIMPLE_HEAD
-    )
-    table.add_column("score ± se")
-    table.add_column("reason and advice", overflow="fold")
-    for item in found:
-        turn = turns.get(item.id)
-        scored = "" if item.score is None else f"{item.score / MICRO:.4f} ± {(item.stderr or 0) / MICRO:.4f}"
-        reason = "" if item.code is None else f"[{item.code}] {with_advice(item.reason, item.code)}"
-        table.add_row(
-            str(item.id),
-            str(item.commit_block),
-            Text(plain(f"{item.repo}@{(item.revision or '')[:7]}" if item.repo else "")),
-            item.track or "",
-            item.state.value,
-            "" if turn is None else str(turn.position),
-            "" if turn is None else starts_in(turn),
-            scored,
-            Text(plain(reason)),
-        )
+    """A line each; columns of which nothing is to be said are left out, so that the others have room."""
+    rows = [_row(item, turns.get(item.id)) for item in found]
+    shown = [name for name in rows[0] if any(row[name] for row in rows)]
+    table = Table(*(Column(name, overflow="fold", min_width=len(name)) for name in shown), box=SIMPLE_HEAD)
+    for row in rows:
+        table.add_row(*(Text(plain(row[name])) for name in shown))
     return table
+
+
+def _row(item: "SubmissionOut", turn: "QueueRowOut | None") -> dict[str, str]:
+    return {
+        "submission": str(item.id),
+        "block": str(item.commit_block),
+        "repo@revision": f"{item.repo}@{(item.revision or '')[:7]}" if item.repo else "",
+        "track": item.track or "",
+        "state": item.state.value,
+        "place": "" if turn is None else str(turn.position),
+        "starts in": "" if turn is None else starts_in(turn),
+        "last score ± se": "" if item.score is None else f"{item.score / MICRO:.4f} ± {(item.stderr or 0) / MICRO:.4f}",
+        "reason and advice": "" if item.code is None else f"[{item.code}] {with_advice(item.reason, item.code)}",
+    }
 
 
 def starts_in(turn: "QueueRowOut") -> str:
