@@ -24,6 +24,8 @@ NOBODY = "nobody"
 """The validator whose ledger ranks: as with the API, there is none here."""
 SUBMISSION, SCORE = tuple(SubmissionOut.model_fields), tuple(RoundScoreOut.model_fields)
 UNRANKED = {
+    "rank": None,
+    "king": False,
     "place": None,
     "share": 0.0,
     "weight": 0.0,
@@ -33,6 +35,9 @@ UNRANKED = {
     "low": None,
     "high": None,
     "groups": 0,
+    "evidence": "",
+    "lineage": "",
+    "lacks": "",
 }
 
 
@@ -60,18 +65,16 @@ async def leaderboard(request: Request, limit: int = 100) -> Response:
 
 
 def _row(row: Mapping[str, Any]) -> dict[str, Any]:
-    name = f"{row['hotkey']}@{row['commit_block']}"
-    found = {"rank": None, "king": False, "entrant": name, "hotkey": row["hotkey"], "uid": row["uid"], "track": row["track"]}
     scores = zip(*(reversed(row[name] or ()) for name in ("evaluations", "rounds", "scores", "stderrs")), strict=True)
     return {
-        **found,
         **UNRANKED,
+        "entrant": f"{row['hotkey']}@{row['commit_block']}",
+        "hotkey": row["hotkey"],
+        "uid": row["uid"],
+        "track": row["track"],
         "scored_rounds": row["scored_rounds"],
         "last_score": row["score"],
         "reason": _reason(row),
-        "evidence": "",
-        "lineage": "",
-        "lacks": "",
         "trend": [dict(zip(SCORE, each, strict=True)) for each in scores],
         "submission": {name: row[name] for name in SUBMISSION},
     }

@@ -58,10 +58,21 @@ async def pages(bed: Bed, seconds: float) -> list[ServiceRow]:
 
 
 async def _paths(connection: Connection) -> list[str]:
-    """One page of each kind that there is without recordings."""
+    """One page of each kind that there is without recordings, and one answer of each kind of read."""
     scored = await connection.fetchval("select max(id) from submissions where state = 'scored'")
     first = ("/", "/?search=hotkey-17", "/listen", "/duels", "/rounds", "/rounds/50", "/queue", "/weights", "/status", "/how")
-    return [*first, "/miners/hotkey-7", f"/submissions/{scored}"]
+    evaluation = await connection.fetchval("select max(id) from evaluations where submission_id = $1", scored)
+    tables = (
+        "/v1/leaderboard?search=hotkey-17",
+        "/v1/leaderboard?limit=500",
+        "/v1/explain/7",
+        "/v1/duels",
+        "/v1/ledger",
+        "/v1/weights",
+    )
+    rows = ("/v1/submissions", "/v1/rounds", "/v1/rounds/50/prompts", "/v1/evaluations?round=50", "/v1/queue")
+    of_one = (f"/v1/submissions/{scored}", f"/v1/evaluations/{evaluation}/samples")
+    return [*first, "/miners/hotkey-7", f"/submissions/{scored}", *tables, *rows, *of_one]
 
 
 def _entries() -> list[LedgerEntry]:

@@ -62,10 +62,6 @@ class LeaderboardRowOut(Wire):
         Field(description="In its track, from 1: the king, then by credit, then by the score's lower bound.", examples=[1]),
     ]
     king: Annotated[bool, Field(description="Whether it holds the top of its track.")]
-    entrant: EntrantOut
-    hotkey: Ss58
-    uid: Annotated[Uid | None, Field(description="Null once its hotkey is no longer registered.", examples=[17])]
-    track: Annotated[str | None, Field(description="Null before its family was known.", examples=["small"])]
     place: Annotated[int | None, Field(description="0 is the king, 1 … who has credit; null is not paid.", examples=[0])]
     share: ShareOut
     weight: Annotated[
@@ -77,6 +73,13 @@ class LeaderboardRowOut(Wire):
     low: Annotated[ScoreOut, Field(description="Lower end of its two-sided 99 % interval.", examples=[702_642])]
     high: Annotated[ScoreOut, Field(description="Upper end of it.", examples=[723_766])]
     groups: Annotated[int, Field(description="Groups of that mean.", examples=[992])]
+    evidence: Annotated[str, Field(description="The score with its error, and the duel.", examples=["0.7132 ± 0.0041 over …"])]
+    lineage: Annotated[str, Field(description="The origin of its weights.", examples=["weights 8a8a8a8a8a8a…, of which …"])]
+    lacks: Annotated[str, Field(description="Why it is not paid.", examples=[""])]
+    entrant: EntrantOut
+    hotkey: Ss58
+    uid: Annotated[Uid | None, Field(description="Null once its hotkey is no longer registered.", examples=[17])]
+    track: Annotated[str | None, Field(description="Null before its family was known.", examples=["small"])]
     scored_rounds: Annotated[int, Field(examples=[31])]
     last_score: Annotated[ScoreOut, Field(description="Of its last verdict alone: no rank goes by it.", examples=[698_411])]
     reason: Annotated[
@@ -86,9 +89,6 @@ class LeaderboardRowOut(Wire):
             examples=["king: 0.7132 ± 0.0041 over 992 groups, …"],
         ),
     ]
-    evidence: Annotated[str, Field(description="The score with its error, and the duel.", examples=["0.7132 ± 0.0041 over …"])]
-    lineage: Annotated[str, Field(description="The origin of its weights.", examples=["weights 8a8a8a8a8a8a…, of which …"])]
-    lacks: Annotated[str, Field(description="Why it is not paid.", examples=[""])]
     trend: Annotated[tuple[RoundScoreOut, ...], Field(description="Its last scores, oldest round first.")]
     submission: Annotated[SubmissionOut | None, Field(description="Null where another validator's evidence ranks it.")]
 

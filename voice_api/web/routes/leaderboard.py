@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import TypeAdapter
 
 from scoring.types import Entrant
-from scoring.weights.standings import TrackStandings
+from scoring.weights.standings import RankedSubmission, TrackStandings
 from voice_api.db.leaderboard import LeaderboardRows
 from voice_api.schemas import MOST_ROWS, NO_NUL, LeaderboardOut, SubmissionOut
 from voice_api.schemas.leaderboard import RoundScoreOut, TrackOut
@@ -43,6 +43,11 @@ _JSON = TypeAdapter(dict[str, Any])
 _SUBMISSION = tuple(SubmissionOut.model_fields)
 _TRACK = tuple(name for name in TrackOut.model_fields if name not in ("ranked", "duel"))
 _SCORE = tuple(RoundScoreOut.model_fields)
+_UNRANKED: dict[str, Any] = {
+    **dict.fromkeys(("rank", "king", "place", "share", "weight", "credit", "score", "stderr", "low", "high", "groups")),
+    **{"king": False, "share": 0.0, "weight": 0.0, "credit": 0, "groups": 0, "evidence": "", "lineage": "", "lacks": ""},
+}
+"""The first fields of a row that the ledger does not rank."""
 _of_submission, _of_score = attrgetter(*_SUBMISSION), attrgetter(*_SCORE)
 
 
@@ -86,30 +91,36 @@ def _track(found: TrackStandings) -> dict[str, Any]:
 
 
 def _row(row: StandingRow) -> dict[str, Any]:
-    ranked, listed = row.ranked, row.listed
-    score = None if ranked is None else ranked.score
+    listed = row.listed
     return {
-        "rank": None if ranked is None else ranked.rank,
-        "king": ranked is not None and ranked.king,
+        **(_UNRANKED if row.ranked is None else _ranked(row.ranked)),
         "entrant": row.entrant,
         "hotkey": row.hotkey,
         "uid": row.uid,
         "track": row.track,
-        "place": None if ranked is None else ranked.place,
-        "share": 0.0 if ranked is None else ranked.share,
-        "weight": 0.0 if ranked is None else ranked.weight,
-        "credit": 0 if ranked is None else ranked.credit,
+        "scored_rounds": 0 if listed is None else listed.scored_rounds,
+        "last_score": None if listed is None else listed.submission.score,
+        "reason": row.reason,
+        "trend": [dict(zip(_SCORE, _of_score(each), strict=True)) for each in row.trend],
+        "submission": None if listed is None else dict(zip(_SUBMISSION, _of_submission(listed.submission), strict=True)),
+    }
+
+
+def _ranked(found: RankedSubmission) -> dict[str, Any]:
+    score = found.score
+    return {
+        "rank": found.rank,
+        "king": found.king,
+        "place": found.place,
+        "share": found.share,
+        "weight": found.weight,
+        "credit": found.credit,
         "score": None if score is None else score.mean,
         "stderr": None if score is None else score.stderr,
         "low": None if score is None else score.low,
         "high": None if score is None else score.high,
         "groups": 0 if score is None else score.groups,
-        "scored_rounds": 0 if listed is None else listed.scored_rounds,
-        "last_score": None if listed is None else listed.submission.score,
-        "reason": row.reason,
-        "evidence": "" if ranked is None else ranked.words.evidence,
-        "lineage": "" if ranked is None else ranked.words.lineage,
-        "lacks": "" if ranked is None else ranked.words.lacks,
-        "trend": [dict(zip(_SCORE, _of_score(each), strict=True)) for each in row.trend],
-        "submission": None if listed is None else dict(zip(_SUBMISSION, _of_submission(listed.submission), strict=True)),
+        "evidence": found.words.evidence,
+        "lineage": found.words.lineage,
+        "lacks": found.words.lacks,
     }
