@@ -50,6 +50,7 @@ async def test_the_form_leads_to_the_sound(opened: Opened, pool: Pool, king: New
     assert sent.status_code == 303 and re.fullmatch(r"/say/[0-9a-f-]{36}", sent.headers["Location"])
     waiting = await browser.get(sent.headers["Location"])
     assert '<noscript><meta http-equiv="refresh"' in waiting.text and "It is next." in waiting.text
+    assert waiting.headers["Cache-Control"] == "private, no-cache"
     assert f"<blockquote>{TEXT}</blockquote>" in waiting.text and f">{TEXT}</textarea>" in waiting.text
     await speak_next(pool)
     said = await browser.get(sent.headers["Location"])
@@ -148,8 +149,11 @@ async def test_before_the_first_king_and_where_it_is_off(opened: Opened, pool: P
     assert (await Speeches(pool).load()).lately == 0
 
 
-async def test_a_form_of_something_else(opened: Opened, king: NewSubmission) -> None:
-    """Bytes that are none, and a sentence that is long gone."""
+async def test_a_form_of_something_else(opened: Opened, pool: Pool, king: NewSubmission) -> None:
+    """Another site's, bytes that are none, and a sentence that is long gone."""
     browser = await opened()
+    for site, status in (("cross-site", 422), ("same-site", 422), ("same-origin", 303)):
+        assert (await browser.post("/say", data=FORM, headers={"Sec-Fetch-Site": site})).status_code == status
+    assert (await Speeches(pool).load()).lately == 1
     assert (await browser.post("/say", content=b"\xff\xfe")).status_code == 422
     assert (await browser.get("/say/5f0c1bb0-6a3f-4c5e-9d0a-1f6a7d1c2b3e")).status_code == 404

@@ -70,6 +70,9 @@ async def test_a_sentence_in_the_kings_voice(opened: Opened, pool: Pool, king: N
     assert 0.0 <= found["waited_seconds"] <= found["first_audio_seconds"] < 30.0
     heard = await browser.get(found["audio"])
     assert heard.headers["Content-Type"] == "audio/flac"
+    assert (said.headers["Cache-Control"], heard.headers["Cache-Control"]) == ("private, no-cache", "private, max-age=3600")
+    part = await browser.get(found["audio"], headers={"Range": "bytes=0-3"})
+    assert (part.status_code, part.content) == (206, b"fLaC")
     for answer in (taken, said, heard):
         assert answer.headers["X-Voice-Disclosure"] == "K%C3%BCnstliche Stimme, 100%25 synthetic."
 

@@ -28,6 +28,8 @@ _CLOSING = "closing"
 """The name under which it holds what ends with the request, before it is answered."""
 REVALIDATE = "no-cache"
 """Caches may keep it, and ask each time whether it is still so."""
+PRIVATE = "private, no-cache"
+"""For what only those may have who know its address: no cache that others share keeps it."""
 IMMUTABLE = "public, max-age=31536000, immutable"
 """For content that is named by its hash, and so never changes."""
 

@@ -16,13 +16,15 @@ from voice_api.db.speeches import ModelVoice, Speech
 from voice_api.schemas.speech import KING, MOST_TEXT, SpeechIn, SpeechOut
 from voice_api.web.dependencies import Service, ServiceDep
 from voice_api.web.pages.page import page
-from voice_api.web.route import Route
+from voice_api.web.route import PRIVATE, Route
 from voice_api.web.speech.ask import SpeechAsked, address_of, ask, hears_descriptions, voice_of
 from voice_api.web.statuses import STATUS
 
 router = APIRouter(include_in_schema=False, route_class=Route)
 
 _FIELDS = 5
+_OWN = ("same-origin", "none")
+"""Where browsers say that a form came from: another site's page must not spend its visitor's budget."""
 Who = Annotated[str, Query(max_length=140, description="`king/TRACK`, or a hotkey.")]
 
 
@@ -53,6 +55,8 @@ async def empty(service: ServiceDep, who: Who = "") -> HTMLResponse:
 @router.post("/say", response_class=HTMLResponse)
 async def asked(request: Request, service: ServiceDep) -> Response:
     """Take the form, as browsers without scripts send it, and lead to where the sentence will be heard."""
+    if request.headers.get("Sec-Fetch-Site", _OWN[0]) not in _OWN:
+        raise PlatformError(Code.REQUEST_INVALID, "this form was sent by a page of another site: ask on the page /say")
     form = _filled(await request.body())
     voice, _, track = form.who.partition("/")
     try:
@@ -80,7 +84,9 @@ async def said(speech_id: UUID, service: ServiceDep) -> HTMLResponse:
     """A sentence as it stands, below the form that it came from."""
     speech = await service.stores.speeches.get(speech_id)
     who = f"{KING}/{speech.track}" if speech.crowned else speech.hotkey
-    return await _page(service, FilledForm(speech.text, speech.description, who), speech=speech)
+    answer = await _page(service, FilledForm(speech.text, speech.description, who), speech=speech)
+    answer.headers["Cache-Control"] = PRIVATE
+    return answer
 
 
 async def _page(

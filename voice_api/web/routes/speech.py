@@ -14,7 +14,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from voice_api.schemas.speech import SpeechIn, SpeechOut
 from voice_api.web.dependencies import Service, ServiceDep
 from voice_api.web.openapi import AUDIO_ERRORS, LOOKUP_ERRORS, SPEECH_ERRORS, Responses
-from voice_api.web.route import Route
+from voice_api.web.route import PRIVATE, Route
 from voice_api.web.routes.samples import Asked, IfRange, in_parts
 from voice_api.web.speech.ask import LONGEST_WAIT, SpeechAsked, address_of, ask, when_ended
 from voice_api.web.speech.formats import SOUNDS, TRAITS, SoundFormat, encode
@@ -74,6 +74,7 @@ async def add(body: SpeechIn, request: Request, response: Response, service: Ser
 async def get(speech_id: UUID, service: ServiceDep, response: Response) -> SpeechOut:
     """A sentence as it stands. Anybody who knows its id may read it, until it is deleted."""
     disclose(response, service)
+    response.headers["Cache-Control"] = PRIVATE
     return SpeechOut.of(await service.stores.speeches.get(speech_id), service.settings.speech_disclosure)
 
 
