@@ -53,6 +53,33 @@ def _pressed(page: Page, key: str) -> str:
     return page.inner_text("h1")
 
 
+async def test_keys_that_come_too_soon_or_too_often_break_nothing(url: str) -> None:
+    """Pressed twice while the clips are fetched it plays once; and without a place to remember anything it plays, too."""
+
+    def drive() -> tuple[int, str, list[str]]:
+        with opened() as browser:
+            page, errors = new_page(browser, url)
+            page.add_init_script(
+                """
+                Object.defineProperty(window, "sessionStorage", { get() { throw new DOMException("no", "SecurityError"); } });
+                window.sources = 0;
+                const start = AudioBufferSourceNode.prototype.start;
+                AudioBufferSourceNode.prototype.start = function (...at) { window.sources += 1; return start.apply(this, at); };
+                """
+            )
+            page.goto("/listen?models=1,2")
+            page.evaluate(
+                """() => {
+                  for (const key of [" ", " ", "2"])
+                    document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+                }"""
+            )
+            page.wait_for_selector(PLAYING)
+            return int(page.evaluate("() => window.sources")), page.get_attribute("#transport", "data-active") or "", errors
+
+    assert await asyncio.to_thread(drive) == (2, "1", [])
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 async def test_a_phone_scrolls_down_only(url: str, dark: bool) -> None:
     """No page of listening is wider than 390 px, and none says anything on the console."""

@@ -87,6 +87,11 @@ QUERIES: dict[str, tuple[Any, ...]] = {
     "operations.parked_since_quarantine": (45000,),
     "operations.by_host": ("host-2", "2020-01-01", "2100-01-01"),
     "retention.reasons": ("{aa,bb,cc}", 3),
+    "votes.rounds": ("small", 50, 2, None),
+    "votes.scored": (1500, "small"),
+    "votes.shared": (1500, 1501, "ab"),
+    "votes.judged": (1500, 1501, "p1"),
+    "votes.newest": ("small", 2000),
     "watch.ages": (),
     "watch.failures_today": (),
 }

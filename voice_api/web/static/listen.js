@@ -40,6 +40,7 @@
   let started = 0; // the context's time at which position 0 was, or would have been
   let position = 0;
   let playing = false;
+  let starting = false;
   let length = 0;
 
   const fetched = async (path) => {
@@ -78,8 +79,14 @@
   };
 
   const start = async () => {
-    await prepare();
-    await context.resume();
+    if (starting) return; // a second press while the clips are fetched starts nothing twice
+    starting = true;
+    try {
+      await prepare();
+      await context.resume();
+    } finally {
+      starting = false;
+    }
     for (const audio of document.querySelectorAll("audio")) audio.pause();
     if (position >= length) position = 0;
     const at = context.currentTime + 0.02;
@@ -120,6 +127,20 @@
   };
   const toggle = () => (playing ? stop() : start().catch(failed));
 
+  const remember = (id) => {
+    try {
+      sessionStorage.setItem("listen", id);
+    } catch {
+      // a browser that keeps nothing: the next page begins with the first model
+    }
+  };
+  const remembered = () => {
+    try {
+      return sessionStorage.getItem("listen");
+    } catch {
+      return null;
+    }
+  };
   const choose = (number) => {
     if (number < 0 || number >= clips.length) return;
     const before = active;
@@ -138,7 +159,7 @@
       buttons[place].setAttribute("aria-pressed", String(place === active));
     }
     transport.dataset.active = clips[active].id;
-    sessionStorage.setItem("listen", clips[active].id);
+    remember(clips[active].id);
     const told = { before: clips[before].id, after: clips[active].id, seconds: RAMP_SECONDS, gain: clips[active].gain };
     transport.dispatchEvent(new CustomEvent("switched", { bubbles: true, detail: told }));
   };
@@ -180,6 +201,6 @@
   seek.max = String(Math.max(...clips.map((clip) => clip.seconds)));
   document.getElementById("level").textContent = `, ${level.toFixed(1)} LUFS`;
   transport.hidden = false;
-  choose(Math.max(0, clips.findIndex((clip) => clip.id === sessionStorage.getItem("listen"))));
+  choose(Math.max(0, clips.findIndex((clip) => clip.id === remembered())));
   show();
 })();
