@@ -204,6 +204,8 @@ class ApiSettings(StoreSettings, SpeechSettings):
     operators: HotkeyAddresses = Field(default=(), validation_alias="VOICE_API_OPERATORS")
     registry_lasts: Seconds = Field(default=timedelta(hours=1), validation_alias="VOICE_REGISTRY_SECONDS")
     """The greatest age at which the stored registry may say whether a hotkey is a miner's."""
+    hub: HubUrl = Field(default="https://huggingface.co", validation_alias="HF_ENDPOINT")
+    """Where pages say that a model's files are."""
     rate_per_minute: int = Field(default=60, ge=0, le=1_000_000, validation_alias="VOICE_RATE_PER_MINUTE")
     rate_address_per_minute: int = Field(default=600, ge=0, le=1_000_000, validation_alias="VOICE_RATE_ADDRESS_PER_MINUTE")
     upload_bytes: int = Field(default=20 * 1024 * 1024, ge=1024, validation_alias="VOICE_UPLOAD_BYTES")

@@ -160,6 +160,7 @@ def _start(network: Network, databases: Mapping[str, str], api_port: int, hub_po
         "VOICE_API_WRITERS": _hotkey(layout, "queue"),
         "VOICE_API_HOTKEY": network.api_hotkey,
         "VOICE_API_OPERATORS": network.api_hotkey,
+        "HF_ENDPOINT": network.hub_url,
         "VOICE_STORE": str(layout.store),
         "VOICE_COPIES": str(layout.copies),
         "VOICE_COMPETITION": str(COMPETITION),

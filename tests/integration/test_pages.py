@@ -266,9 +266,11 @@ async def test_the_table_is_searched_and_paged(
     pool: Pool,
     new_submission: Callable[..., NewSubmission],
 ) -> None:
-    """Each submission stands on one page; a search that finds nothing says so and keeps what was asked for."""
+    """Each submission stands on one page and links to the operator's hub; a search without a find says so, and keeps what was asked."""
     await Submissions(pool).add([new_submission(repo=f"lab/voice-{n}") for n in range(ROWS + 1)])
-    async with httpx.AsyncClient(base_url="http://voice.test", transport=await serve(api_settings())) as client:
+    async with httpx.AsyncClient(
+        base_url="http://voice.test", transport=await serve(api_settings(hub="http://hub.test"))
+    ) as client:
         first = await shown(client, "/")
         (more,) = re.findall(r'href="([^"]+)" rel="next"', first)
         second = await shown(client, html.unescape(more))
@@ -276,6 +278,7 @@ async def test_the_table_is_searched_and_paged(
         nothing = await shown(client, "/?search=%3Cb%3Enobody")
     assert [len(set(re.findall(r"lab/voice-\d+", text))) for text in (first, second, found)] == [ROWS, 1, 1]
     assert ("<b>nobody" in nothing, "&lt;b&gt;nobody" in nothing) == (False, True)
+    assert 'href="http://hub.test/lab/voice-7/tree/' in found
     assert len(first) <= 120_000
 
 

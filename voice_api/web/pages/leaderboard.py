@@ -46,6 +46,7 @@ async def _written(service: Service, track: str | None, search: str, after: Entr
         title="Leaderboard",
         ledger=ledger,
         rows=rows,
+        hub=service.settings.hub,
         models=await _models(service, ledger),
         track=track,
         search=search,

@@ -37,6 +37,7 @@ async def miner(hotkey: HotkeyKey, service: ServiceDep) -> HTMLResponse:
         title=f"Miner {hotkey}",
         hotkey=hotkey,
         uid=uid,
+        hub=service.settings.hub,
         validates=hotkey in validators,
         explained=None if uid is None else await _explained(service, uid),
         commitments=commitments,

@@ -89,6 +89,7 @@ async def submission(
         path="/",
         title=found.repo or f"Submission {found.id}",
         s=found,
+        hub=service.settings.hub,
         source=f"/v1/submissions/{found.id}",
         entrant=entrant(found.hotkey, found.commit_block),
         place=place,
