@@ -37,6 +37,30 @@ async def test_a_browser_gets_a_page_and_a_program_a_problem(
     assert shown.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'")
 
 
+@pytest.mark.parametrize("path", ["/listen?track=%00", "/listen/pair?track=a%00b", "/say?who=%00", "/?search=%00"])
+async def test_no_character_of_a_query_is_a_bug(serve: Serve, api_settings: Callable[..., ApiSettings], path: str) -> None:
+    """The one that PostgreSQL does not hold is refused by name, and no failure of the service."""
+    transport = await serve(api_settings(speech=True))
+    async with httpx.AsyncClient(base_url="http://voice.test", transport=transport, headers=BROWSER) as client:
+        shown = await client.get(path)
+    assert (shown.status_code, "NUL character" in shown.text) == (422, True)
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        pytest.param("/say", "who=%00&text=Hello there.", id="NUL in a name"),
+        pytest.param("/listen/pair", "choice=tie&" * 10_000, id="ten thousand fields"),
+    ],
+)
+async def test_no_form_is_a_bug(serve: Serve, api_settings: Callable[..., ApiSettings], path: str, form: str) -> None:
+    """What no page of ours sends is refused, and not read to its end."""
+    transport = await serve(api_settings(speech=True))
+    async with httpx.AsyncClient(base_url="http://voice.test", transport=transport, headers=BROWSER) as client:
+        shown = await client.post(path, content=form, headers={"Content-Type": "application/x-www-form-urlencoded"})
+    assert (shown.status_code, "NUL character" in shown.text or "this is no vote: go back" in shown.text) == (422, True)
+
+
 async def test_an_outage_has_a_page(serve: Serve, api_settings: Callable[..., ApiSettings]) -> None:
     """Without a database a page says that the service cannot answer now, and when to ask again."""
     transport = await serve(api_settings(database_url=NOWHERE))

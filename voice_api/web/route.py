@@ -60,6 +60,7 @@ class Route(APIRoute):
         strict = self.path_format.startswith(_STRICT)
 
         async def read(request: Request) -> Response:
+            _refuse_nul(request)
             if strict:
                 _refuse_unknown(request, known)
             response = await original(request)
@@ -81,6 +82,12 @@ def _refuse_unknown(request: Request, known: frozenset[str]) -> None:
     if unknown := sorted(set(request.query_params) - known):
         there_are = f"there are {', '.join(sorted(known))}" if known else "there is none here"
         raise PlatformError(Code.REQUEST_INVALID, f"query: no parameter {', '.join(unknown)[:100]!r}; {there_are}")
+
+
+def _refuse_nul(request: Request) -> None:
+    """Raise PlatformError(REQUEST_INVALID) for a query with the one character that PostgreSQL's text does not hold."""
+    if "\0" in "".join(request.query_params.values()):
+        raise PlatformError(Code.REQUEST_INVALID, "query: it holds a NUL character: leave that out")
 
 
 def operation_name(route: APIRoute) -> str:

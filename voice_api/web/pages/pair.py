@@ -25,6 +25,9 @@ from voice_api.web.route import Route
 
 router = APIRouter(prefix="/listen/pair", include_in_schema=False, route_class=Route)
 
+_FIELDS = 3
+"""Which pair, about what, and the choice."""
+
 Track = Annotated[str | None, Query(max_length=40)]
 
 
@@ -61,8 +64,7 @@ async def pair(request: Request, service: ServiceDep, track: Track = None) -> HT
 @router.post("")
 async def vote(request: Request, service: ServiceDep) -> Response:
     """Keep the vote of a form, and lead to what the clips were."""
-    said = dict(parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=False))
-    given = _vote(said)
+    given = _vote(_filled(await request.body()))
     await keep_vote(service, await voter_of(request, service), given.pair, given.choice, given.factor)
     return RedirectResponse(f"{router.prefix}/{given.pair}", HTTPStatus.SEE_OTHER)
 
@@ -103,6 +105,14 @@ async def _named(service: Service, judged: JudgedSample, asked: RoundPrompts) ->
     rows = await service.stores.queue.samples(judged.evaluation_id, limit=MOST_ROWS)
     found = {each.sample.prompt_id: each for each in heard_samples(judged.evaluation_id, rows, asked)}
     return NamedClip(judged, found[judged.prompt_id], await measures_of(service, judged.pcm_sha256))
+
+
+def _filled(body: bytes) -> dict[str, str]:
+    """The form's fields; raises PlatformError(REQUEST_INVALID) for more than it has, of which megabytes would keep everybody waiting."""
+    try:
+        return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=False, max_num_fields=_FIELDS))
+    except ValueError as exc:
+        raise PlatformError(Code.REQUEST_INVALID, "this is no vote: go back, and press one of the buttons") from exc
 
 
 def _vote(said: dict[str, Any]) -> VoteIn:

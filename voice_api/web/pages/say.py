@@ -131,5 +131,7 @@ def _filled(body: bytes) -> FilledForm:
         fields = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_FIELDS))
     except ValueError as exc:
         raise PlatformError(Code.REQUEST_INVALID, "this is no form of the page /say") from exc
+    if "\0" in fields.get("who", ""):
+        raise PlatformError(Code.REQUEST_INVALID, "who: a voice's name holds no NUL character: choose one on the page /say")
     line = " ".join(fields.get("text", "").split())  # a box breaks lines; a sentence has none
     return FilledForm(line, " ".join(fields.get("description", "").split()), fields.get("who", ""))
