@@ -1,5 +1,5 @@
 // Pages that stay true: when the server says that something changed, the page is fetched again and the parts marked `data-live`
-// are put in place of the old ones. Nothing is reloaded: scroll, selection, focus and what plays stay.
+// are put in place of the old ones. Nothing is reloaded: scroll, selection, focus, what is unfolded and what plays stay.
 // A part may name what it shows, as in data-live="rounds weights"; one that names nothing shows everything but the progress of stages.
 "use strict";
 
@@ -21,6 +21,14 @@
     return [...part.querySelectorAll("audio")].some((audio) => !audio.paused);
   };
 
+  const PAUSE = 2000; // ms between two looks, however much news there is
+  const keepOpen = (part, next) => {
+    const before = [...part.querySelectorAll("details")];
+    [...next.querySelectorAll("details")].forEach((each, place) => {
+      if (before[place]) each.open = before[place].open;
+    });
+  };
+
   let fetching = false;
   let again = false;
   const shows = (part, topics) => {
@@ -40,7 +48,9 @@
         const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
         for (const part of parts()) {
           const next = fresh.getElementById(part.id);
-          if (!next || next.innerHTML === part.innerHTML) continue;
+          if (!next) continue;
+          keepOpen(part, next);
+          if (next.innerHTML === part.innerHTML) continue;
           if (busy(part)) again = true;
           else part.replaceChildren(...next.childNodes);
         }
