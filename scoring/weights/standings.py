@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from scoring.competition import Competition, Track
-from scoring.ranking.duel import Challenger, Duel
+from scoring.ranking.duel import Duel
 from scoring.ranking.selection import interval
 from scoring.ranking.state import Record, TrackState
 from scoring.types import MICRO, Block, Entrant, Hotkey, Micro, RoundNumber, Uid, Weight
@@ -67,8 +67,6 @@ class RankedSubmission:
     """What its hotkey's leads are worth now, in 1e-6."""
     score: SubmissionScore | None
     """None while no score counts."""
-    challenger: Challenger | None
-    """What it promises beside the king; None where it is no challenger."""
     words: TrackExplanation
 
 
@@ -86,8 +84,6 @@ class TrackStandings:
     throne: str
     """In words: since when the king holds the top, or why nobody does."""
     duel: DuelStanding | None
-    challengers: tuple[Challenger, ...]
-    """Whoever may be better than the king, the one in the duel among them."""
     trial_rounds: int
     """Rounds of the trial on an empty throne so far."""
     ranked: tuple[RankedSubmission, ...]
@@ -119,7 +115,6 @@ def _standings(
     state: TrackState, track: Track, rules: Competition, lines: tuple[tuple[UidShare, TrackShare, TrackExplanation, Weight], ...]
 ) -> TrackStandings:
     records = {record.entrant: record for record in state.records}
-    challengers = {each.entrant: each for each in state.challengers}
     ranked = [
         RankedSubmission(
             track=track.name,
@@ -133,7 +128,6 @@ def _standings(
             weight=weight,
             credit=share.credit,
             score=_score(records.get(share.entrant)),
-            challenger=challengers.get(share.entrant),
             words=why,
         )
         for line, share, why, weight in lines
@@ -147,7 +141,6 @@ def _standings(
         since_round=None if state.king is None else RoundNumber(state.king_since // rules.round.blocks),
         throne=state.throne,
         duel=None if state.duel is None else _duel(state.duel, track),
-        challengers=state.challengers,
         trial_rounds=state.trial_rounds,
         ranked=tuple(sorted(ranked, key=lambda row: row.rank)),
         unranked={share.entrant: why for _, share, why, _ in lines if share.track == track.name and share.rank is None},

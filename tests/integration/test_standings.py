@@ -89,21 +89,20 @@ async def test_ranks_are_the_ledgers_and_never_those_of_the_last_round(
     state = a_state(round=RoundNumber(1), king=king, king_since=Block(40), records=records)
     await ledger.append(a_ledger_entry(1, state=state))
     await Ledger(pool, Hotkey("another validator")).append(a_ledger_entry(1, king=second))
-    found = await standings.standings(service)
-    assert [
-        (row.entrant, row.ranked and row.ranked.rank, row.listed and row.listed.submission.score) for row in found.rows[SMALL]
-    ] == [
+    found = await standings.ledger_standings(service)
+    rows, more = await standings.listed(service, found)
+    assert [(row.entrant, row.ranked and row.ranked.rank, row.listed and row.listed.submission.score) for row in rows[:2]] == [
         (king, 1, 300_000),
         (second, 2, 900_000),
     ]
-    first = found.rows[SMALL][0]
+    first = rows[0]
     assert first.ranked and first.ranked.score and first.listed
     assert (first.ranked.score.mean, first.listed.scored_rounds, [each.score for each in first.trend]) == (600_000, 1, [300_000])
-    assert [(row.entrant, row.uid, row.reason) for row in found.others] == [
+    assert [(row.entrant, row.uid, row.reason) for row in rows[2:]] == [
         (waits, 4, "not judged yet: committed in block 100"),
         (other, 3, "model.pkl"),
     ]
-    assert (found.ledger.round, found.ledger.waits, found.others_next) == (1, "", None)
+    assert (found.round, found.waits, more) == (1, "", None)
     assert [(reign.king, reign.since, reign.until) for reign in await standings.reigns(service)] == [(king, 1, None)]
 
 
@@ -114,12 +113,13 @@ async def test_before_the_first_fold_it_says_what_it_waits_for(
     (key,) = await open_round(1)
     await judge(pool, verdict(family="vits", track=SMALL))
     (name,) = await names_of(pool, [key])
-    found = await standings.standings(service)
-    assert (found.rows[SMALL], found.ledger.round) == ((), None)
-    assert found.ledger.waits.startswith(f"the validator {service.settings.hotkey} has folded no round yet")
-    assert [(row.entrant, row.ranked, row.reason) for row in found.others] == [(name, None, "its hotkey is not registered")]
+    found = await standings.ledger_standings(service)
+    assert ([track.ranked for track in found.tracks], found.round) == ([()], None)
+    assert found.waits.startswith(f"the validator {service.settings.hotkey} has folded no round yet")
+    rows, _ = await standings.listed(service, found)
+    assert [(row.entrant, row.ranked, row.reason) for row in rows] == [(name, None, "its hotkey is not registered")]
     await register(pool, Hotkey("owner"), Hotkey(name.partition("@")[0]))
-    (row,) = (await standings.standings(service)).others
+    (row,), _ = await standings.listed(service, await standings.ledger_standings(service))
     assert row.reason == "scored in round 1: it is ranked once that round is folded"
 
 
@@ -169,8 +169,8 @@ async def test_a_ledger_that_another_release_wrote_is_told(
     await ledger.append(a_ledger_entry(1))
     async with connection_to(database_url) as connection:
         await connection.execute("update ledger set state = '{}'")
-    found = await standings.standings(service)
-    assert found.ledger.waits.startswith("the ledger's head cannot be read by this release")
+    found = await standings.ledger_standings(service)
+    assert found.waits.startswith("the ledger's head cannot be read by this release")
 
 
 @pytest.fixture

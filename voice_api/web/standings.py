@@ -19,8 +19,8 @@ from voice_api.errors import LedgerInvalid
 from voice_api.web.dependencies import Service
 from voice_api.web.ledger_standings import LedgerStandings, nothing_ranked, ranked_by
 
-OTHERS = 100
-"""So many submissions without a rank are shown below those that have one."""
+ROWS = 100
+"""Of a page of the leaderboard, unless it is asked for another number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,33 +54,6 @@ class Reign:
     """The first round after which it held the top no more; None for the king of now."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standings:
-    """Everything that the leaderboard shows."""
-
-    ledger: LedgerStandings
-    rows: Mapping[str, tuple[StandingRow, ...]]
-    """By track, in the order of the rules, each by rank."""
-    others: tuple[StandingRow, ...]
-    """The first submissions without a rank: scored since the last fold or not registered, then who waits, then who was refused."""
-    others_next: Entrant | None
-    """The last one of these, where there are more."""
-
-
-async def standings(service: Service, others: int = OTHERS) -> Standings:
-    """The leaderboard of now, with so many of the submissions that have no rank."""
-    found = await ledger_standings(service)
-    ranked = [row for track in found.tracks for row in track.ranked]
-    rows = await _joined(service, ranked)
-    rest = await _others(service, found, limit=others + 1)
-    return Standings(
-        ledger=found,
-        rows={track.track: tuple(rows[row.entrant] for row in track.ranked) for track in found.tracks},
-        others=rest[:others],
-        others_next=rest[others - 1].entrant if len(rest) > others else None,
-    )
-
-
 async def listed(
     service: Service,
     found: LedgerStandings,
@@ -88,7 +61,7 @@ async def listed(
     track: str | None = None,
     search: str = "",
     after: Entrant | None = None,
-    limit: int = OTHERS,
+    limit: int = ROWS,
 ) -> tuple[tuple[StandingRow, ...], Entrant | None]:
     """A page of the leaderboard by what the ledger says, and the last row's name where there are more.
 
