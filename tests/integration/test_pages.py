@@ -243,9 +243,13 @@ async def test_a_duel_is_drawn_and_its_groups_can_be_heard(
         unknown = await client.get(f"/duels/{SMALL}/77")
         listed = await shown(client, "/duels")
         mine = await shown(client, f"/duels?hotkey={fought.names[0].partition('@')[0]}")
+        both = next(link for link in page.links if link.startswith("/listen?track="))
+        heard = await client.get(both)
     assert "the evidence decides nothing yet; the duel goes on" in text
     assert (text.count("<audio "), text.count("+0.2000"), text.count("threshold 620")) == (4, 1, 1)
     assert (unknown.status_code, f"/duels/{SMALL}/{OPENED}" in mine) == (404, True)
+    assert both.endswith(f"models={fought.ids[1]}%2C{fought.ids[0]}")
+    assert (heard.status_code, heard.text.count('class="card heard')) == (200, 2)
     assert (listed.count('data-label="King"'), listed.count(">now<")) == (2, 1)
 
 
