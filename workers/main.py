@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 from scoring import competition
 from scoring.errors import Code, PlatformError
 from scoring.judges import weights
+from scoring.receipts.store import COMPETITIONS
 from voice_api.db.database import Pool, connect
 from voice_api.db.processes import Workers
 from voice_api.db.queue import RETRY_BUDGET, EvaluationQueue, RetryBudget
@@ -57,7 +58,7 @@ def run(
 
     It starts once PostgreSQL and Redis answer; a burst waits for nothing. Raises PlatformError when something needed is not there,
     as a card for the queue of tracks that speak on cards, or when the service key's certificate is not valid, or no longer;
-    InfrastructureFault when the judges' networks are not there.
+    InfrastructureFault when the judges' networks or the store are not there.
     """
     if settings.queue is QueueName.GPU and not cards_here():
         why = "VOICE_QUEUE names the queue gpu, and the driver shows no card on this host that models could speak on"
@@ -65,6 +66,7 @@ def run(
     torch.set_num_threads(settings.threads)
     receipt_signer = partial(receipt_signer_of, settings)
     receipt_signer()
+    next(settings.store.each(COMPETITIONS), None)  # wrong keys show here, and not once a model was spoken and judged
     weights.check()
     if not burst:
         reachable.hold(settings.database_url.get_secret_value(), settings.redis_url.get_secret_value())

@@ -35,8 +35,8 @@ class AudioStore(Protocol):
         ...
 
 
-AUDIO, RECEIPTS = "audio", "receipts"
-"""The beginnings of the names of sounds and of receipts."""
+AUDIO, RECEIPTS, COMPETITIONS = "audio", "receipts", "competitions"
+"""The beginnings of the names of sounds, of receipts, and of the rules that they name."""
 
 
 def audio_name(pcm_sha256: str) -> str:
@@ -51,7 +51,7 @@ def receipt_name(receipt_hash: str) -> str:
 
 def competition_name(competition_hash: str) -> str:
     """The JSON file of the rules that receipts name by this hash."""
-    return f"competitions/{competition_hash}.json"
+    return f"{COMPETITIONS}/{competition_hash}.json"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store
 
 from scoring.errors import Code, InfrastructureFault
@@ -19,7 +19,9 @@ _RETRIES = 2
 """Of one request that fails in passing: with each the storage may have a hiccup, and an evaluation of minutes need not end by it."""
 _LISTED = 1000
 """Files in one answer to a listing."""
-_NO_BUCKET = "NoSuchBucket"
+_REFUSALS = (PermissionError, PermissionDeniedError, UnauthenticatedError)
+_NO_BUCKET, _FORBIDDEN = "NoSuchBucket", "status: 403"
+"""In the words of an error of a listing, which has no kind of its own for either."""
 
 
 class S3Files:
@@ -101,9 +103,20 @@ class S3Files:
         except FileNotFoundError as exc:
             if wanted is not None and _NO_BUCKET not in str(exc):
                 raise NotStored(wanted) from exc
-            raise self._unavailable(done, "there is no such bucket") from exc
-        except BaseError as exc:
-            raise self._unavailable(done, type(exc).__name__) from exc
+            raise self._unavailable(done, exc) from exc
+        except (BaseError, PermissionError) as exc:
+            raise self._unavailable(done, exc) from exc
 
-    def _unavailable(self, done: str, why: str) -> InfrastructureFault:
-        return InfrastructureFault(Code.STORE_UNAVAILABLE, f"{self._place} cannot be {done} ({why})")
+    def _unavailable(self, done: str, error: Exception) -> InfrastructureFault:
+        return InfrastructureFault(Code.STORE_UNAVAILABLE, f"{self._place} cannot be {done}: {_why(error)}")
+
+
+def _why(error: Exception) -> str:
+    """The reason in words of ours: the storage's own may name keys."""
+    match error:
+        case _ if isinstance(error, _REFUSALS) or _FORBIDDEN in str(error):
+            return "its keys are refused"
+        case _ if isinstance(error, FileNotFoundError) or _NO_BUCKET in str(error):
+            return "there is no such bucket"
+        case _:
+            return "it does not answer as it should"

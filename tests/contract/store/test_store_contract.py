@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from time import monotonic
 
@@ -171,10 +172,45 @@ def test_a_storage_that_is_away_or_silent_is_an_outage(silent: str, later: datet
         refuse(S3Files(place, access, timeout), later)
 
 
+class Forbidding(BaseHTTPRequestHandler):
+    """Refuses whoever asks, and repeats the key that they gave."""
+
+    def do_GET(self) -> None:
+        """403 with a body in which a key stands, as storage writes it."""
+        body = b"<Error><Code>SignatureDoesNotMatch</Code><AWSAccessKeyId>hunter1</AWSAccessKeyId></Error>"
+        self.send_response(403)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+def test_keys_that_are_refused_are_an_outage_that_shows_no_key() -> None:
+    """It is the operator's to mend: the message says what, and holds nothing of the keys."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Forbidding) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        access = S3Access(
+            endpoint=f"http://127.0.0.1:{server.server_port}", region="us-east-1", access_key="hunter1", secret_key="hunter2"
+        )
+        files = S3Files(S3Place("evidence", "store"), access, QUICK)
+        for call in (lambda: files.read("audio/ab/one.flac"), lambda: next(files.each("audio"), None)):
+            with pytest.raises(InfrastructureFault, match="its keys are refused") as caught:
+                call()
+            assert "hunter" not in caught.value.told
+        server.shutdown()
+
+
 def test_a_bucket_that_is_not_there_is_an_outage(bucket: Bucket) -> None:
     """It is a mistake of the operator's: nobody's audio is missing because of it."""
     files = S3Files(S3Place("nowhere-at-all", "store"), bucket.access, QUICK)
-    for call in (lambda: files.read("audio/ab/one.flac"), lambda: files.write("audio/ab/one.flac", b"x")):
+    calls: list[Callable[[], object]] = [
+        lambda: files.read("audio/ab/one.flac"),
+        lambda: files.write("audio/ab/one.flac", b"x"),
+        lambda: next(files.each("audio"), None),
+    ]
+    for call in calls:
         with pytest.raises(InfrastructureFault, match="no such bucket") as caught:
             call()
         assert caught.value.code is Code.STORE_UNAVAILABLE
