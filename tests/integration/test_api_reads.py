@@ -157,6 +157,7 @@ async def test_a_store_that_is_away_is_an_outage(serve: Serve, api_settings: Cal
             answer = await client.get(f"/v1/samples/{'0' * 64}{path}")
             assert (answer.status_code, answer.json()["code"]) == (503, Code.STORE_UNAVAILABLE)
             assert answer.headers["retry-after"] == "5"
+            assert "evidence/" not in answer.text  # where it is kept is the operator's affair
 
 
 @pytest.mark.parametrize("asked", ["bytes=999999999-", "bytes=5-4", "bytes=-0"])

@@ -73,6 +73,21 @@ async def test_a_stopping_server_waits_for_no_listener(api_settings: Callable[..
                 await serving
 
 
+async def test_a_stopping_server_waits_seconds_for_what_still_runs(api_settings: Callable[..., ApiSettings]) -> None:
+    """A body that never ends is given up, and the server ends."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = api_server(create_app(api_settings()))
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
+        async with asyncio.timeout(15):
+            _, writer = await asyncio.open_connection(*listening.getsockname())
+            writer.write(b"POST /v1/speech HTTP/1.1\r\nHost: voice.test\r\nContent-Length: 100\r\n\r\n{")
+            await writer.drain()
+            await asyncio.sleep(0.5)
+            server.should_exit = True
+            await serving
+        writer.close()
+
+
 async def test_one_question_at_a_time_and_only_while_somebody_listens() -> None:
     """Three listeners cost as many questions as one; without any the poller ends, and an outage ends nothing."""
     asked = 0

@@ -153,10 +153,13 @@ async def test_an_open_round_is_no_pair(stack: "ValidatorBed", listener: From, t
     assert (await listener("192.0.2.1").post("/v1/votes/pairs")).status_code == 404
 
 
-async def test_a_clip_that_was_removed_is_not_shown(bed: "ValidatorBed", listener: From, tmp_path: Path) -> None:
-    """Of a store without audio no pair comes; it is no fault."""
+@pytest.mark.parametrize("damage", [Path.unlink, lambda file: file.write_bytes(b"fLaC")], ids=["removed", "cut off"])
+async def test_a_clip_that_is_none_any_more_is_not_shown(
+    bed: "ValidatorBed", listener: From, tmp_path: Path, damage: Callable[[Path], object]
+) -> None:
+    """Of a store without audio that can be heard no pair comes; it is no fault."""
     for file in _flacs(tmp_path):
-        file.unlink()
+        damage(file)
     answer = await listener("192.0.2.1").post("/v1/votes/pairs")
     assert (answer.status_code, answer.json()["code"]) == (404, Code.NOT_FOUND)
 

@@ -56,6 +56,9 @@ async def on_voice_error(request: Request, exc: Exception) -> Response:
     """An error of this project: its code and detail are safe to show when it is a request's, and only logged when it is not."""
     if not isinstance(exc, VoiceError):
         raise exc
+    if exc.code is Code.STORE_UNAVAILABLE:
+        log.error("the store does not answer", detail=exc.detail)  # which names folders and addresses: for the operator alone
+        return problem(request, exc.code, EXPLANATIONS[exc.code].meaning)
     if exc.code in STATUS:
         answer = problem(request, exc.code, exc.detail)
         if isinstance(exc, TooManyRequests):

@@ -8,6 +8,8 @@ from fastapi import FastAPI
 
 from voice_api.web.dependencies import Service
 
+_GRACE_SECONDS = 5
+"""What still runs when the server stops has so long to end: a sentence is waited for, or a body sent, for minutes."""
 _NOT_STARTED = 3
 """The exit status of a server that could not start, as uvicorn has it."""
 
@@ -31,6 +33,7 @@ def api_server(app: FastAPI, **options: object) -> ApiServer:
     config = {
         "log_config": None,
         "access_log": False,
+        "timeout_graceful_shutdown": _GRACE_SECONDS,
         "proxy_headers": False,  # who asks is who connects: a header that anyone may send must not choose whose limit counts
     }
     return ApiServer(app, uvicorn.Config(app, **(config | options)))  # type: ignore[arg-type]  # uvicorn checks them
