@@ -124,6 +124,15 @@ async def test_words_of_strangers_stay_words(opened: Opened, pool: Pool, king: N
     assert "<script>alert" not in page and "&lt;script&gt;alert" in page
 
 
+async def test_turned_words_are_shown_as_what_they_are(opened: Opened, pool: Pool, king: NewSubmission) -> None:
+    """Who passes on the address of a sentence cannot make it read otherwise than it is spoken."""
+    browser = await opened()
+    sent = await browser.post("/say", data=FORM | {"text": "Pay \u202eme now.", "description": "A \u202ecalm voice."})
+    shown = await browser.get(sent.headers["Location"])
+    assert "<blockquote>Pay \\u202eme now.</blockquote>" in shown.text
+    assert '<p class="voice">A \\u202ecalm voice.</p>' in shown.text
+
+
 async def test_a_submissions_own_voice(
     opened: Opened,
     pool: Pool,
