@@ -54,3 +54,31 @@ async def test_every_piece_of_news_arrives_and_disturbs_nothing(
             return errors
 
     assert await loop.run_in_executor(None, visit) == []
+
+
+async def test_a_page_that_was_refused_asks_again(
+    api_settings: Callable[..., ApiSettings], listen: Callable[[ApiSettings], str]
+) -> None:
+    """Where too many listen, a page says that it is not live, and is so once there is room."""
+    url = listen(api_settings())
+    asked: list[str] = []
+
+    def answer(route: Route) -> None:
+        asked.append(route.request.url)
+        if len(asked) > 1:
+            route.continue_()
+        else:
+            route.fulfill(status=429)
+
+    def visit() -> None:
+        with opened() as browser:
+            page, _ = new_page(browser, url)
+            page.clock.install()
+            page.route("**/v1/live", answer)
+            page.goto("/")
+            expect(page.locator("#live-state")).to_have_text("not live")
+            page.clock.fast_forward(31_000)
+            expect(page.locator("#live-state")).to_have_attribute("data-state", "connected")
+
+    await asyncio.get_running_loop().run_in_executor(None, visit)
+    assert len(asked) == 2

@@ -22,6 +22,7 @@
   };
 
   const PAUSE = 2000; // ms between two looks, however much news there is
+  const REFUSED = 30000; // ms until a page that may not listen asks again
   const keepOpen = (part, next) => {
     const before = [...part.querySelectorAll("details")];
     [...next.querySelectorAll("details")].forEach((each, place) => {
@@ -68,17 +69,24 @@
     }, PAUSE);
   };
 
-  const source = new EventSource("/v1/live");
   let connections = 0;
+  const listen = () => {
+    const source = new EventSource("/v1/live");
+    source.addEventListener("open", () => {
+      tell("connected", "live");
+      connections += 1;
+      if (connections > 1) refresh(); // what changed while the connection was away was told to nobody
+    });
+    source.addEventListener("change", (event) => {
+      const topics = JSON.parse(event.data);
+      if (parts().some((part) => shows(part, topics))) setTimeout(refresh, Math.random() * 500);
+    });
+    source.addEventListener("error", () => {
+      const refused = source.readyState === EventSource.CLOSED; // a lost connection is taken up again by the browser, a refusal never
+      tell("away", refused ? "not live" : "reconnecting");
+      if (refused) setTimeout(listen, REFUSED);
+    });
+  };
   tell("waiting", "connecting");
-  source.addEventListener("open", () => {
-    tell("connected", "live");
-    connections += 1;
-    if (connections > 1) refresh(); // what changed while the connection was away was told to nobody
-  });
-  source.addEventListener("change", (event) => {
-    const topics = JSON.parse(event.data);
-    if (parts().some((part) => shows(part, topics))) setTimeout(refresh, Math.random() * 500);
-  });
-  source.addEventListener("error", () => tell("away", source.readyState === EventSource.CLOSED ? "not live" : "reconnecting"));
+  listen();
 })();
