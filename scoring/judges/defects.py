@@ -362,7 +362,9 @@ def echo(samples: torch.Tensor) -> float:
     hertz = torch.fft.rfftfreq(points, 1.0 / RATE, dtype=torch.float64)
     heard = (hertz > ECHO_HZ[0]) & (hertz < ECHO_HZ[1]) & (around > 0.0)
     even = torch.where(heard, power / around.clamp(min=float(power.max()) * LEAST_SHARE + SILENCE), 0.0)
-    likeness = torch.fft.irfft(even, n=points)
+    # A real spectrum that is its own mirror image: the transform is its own inverse, but for 1 / n. The inverse for complex ones depends on
+    # the number of threads in its last bit on some processors.
+    likeness = torch.fft.rfft(torch.cat([even, even[1:-1].flip(0)])).real / points
     first, last = (round(seconds * RATE) for seconds in ECHO_SECONDS)
     found = likeness[first : min(last, samples.shape[0])]
     return max(0.0, float(found.max() / likeness[0])) if found.shape[0] and float(likeness[0]) > 0.0 else 0.0

@@ -70,6 +70,10 @@ def load_network(
         attn_implementation="sdpa",
     )
     network.train(False)
+    for tensor in (*network.parameters(), *network.buffers()):
+        tensor.data = (
+            tensor.data.clone()
+        )  # off the mapped file: where a tensor lies in it would decide the last bits on some processors
     return network
 
 
