@@ -83,7 +83,7 @@ bench-service: $(VENV)/.ready
 bench-validator: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.bench_validator $(BENCH_ARGS)
 
-# Everything that docs/incentives.md states, simulated anew with the functions that decide; a quarter of an hour on one core. QUICK=1: a try.
+# Everything that docs/incentives.md states, simulated anew with the functions that decide; half an hour on one core. QUICK=1: a try.
 simulate: $(VENV)/.ready
 	$(BIN)/voice simulate study $(if $(QUICK),--small,--out docs/measured/incentives.json)
 	$(if $(QUICK),,$(BIN)/voice simulate docs)

@@ -85,7 +85,12 @@ async def bed(
     )
     transport = await serve(api_settings(writers=every, operators=every, rate_per_minute=PLENTY, rate_address_per_minute=PLENTY))
     paths = transport.app.openapi()["paths"]  # type: ignore[attr-defined]
-    writes = tuple((method.upper(), _filled(path)) for path, found in paths.items() for method in found if method in WRITES)
+    writes = tuple(
+        (method.upper(), _filled(path))
+        for path, found in paths.items()
+        for method, operation in found.items()
+        if method in WRITES and "security" in operation  # others take no signature: whoever listens has none
+    )
     sound = Sent("POST", "/", writer, receiver.hotkey.ss58_address)
     async with httpx.AsyncClient(base_url="http://voice.test", transport=transport) as client:
         yield Bed(client, writes, sound)
