@@ -3,7 +3,7 @@
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -72,10 +72,14 @@ class FolderFiles:
                 path.rename(going)
             except (FileNotFoundError, NotADirectoryError):
                 return False
-            if _stored(name, going.stat()).written >= written_before:
+            try:
+                found = _stored(name, going.stat())
+            except FileNotFoundError:
+                return True  # another that removes leftovers took it for one: it is as old as the file was
+            if found.written >= written_before:
                 going.replace(path)
                 return False
-            going.unlink()
+            going.unlink(missing_ok=True)
         return True
 
     def remove_leftovers(self, prefix: str, written_before: datetime) -> int:
@@ -83,9 +87,10 @@ class FolderFiles:
         removed = 0
         with _asking(self._folder / prefix, "read"):
             for path in (self._folder / prefix).rglob(".*"):
-                if path.name.startswith((_NEW, _GOING)) and _stored(path.name, path.stat()).written < written_before:
-                    path.unlink(missing_ok=True)
-                    removed += 1
+                with suppress(FileNotFoundError):  # its writer has just named it, or another has removed it
+                    if path.name.startswith((_NEW, _GOING)) and _stored(path.name, path.stat()).written < written_before:
+                        path.unlink()
+                        removed += 1
         return removed
 
     def _bytes(self, name: str, first: int, count: int) -> bytes:

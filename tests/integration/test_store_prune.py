@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import os
+import threading
 import tracemalloc
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -224,6 +225,25 @@ async def test_two_at_once_remove_each_sound_once(tmp_path: Path) -> None:
         return asyncio.run(prune(FolderFiles(tmp_path), nothing, policy, now, dry_run=False)).removed.files
 
     assert sum(await asyncio.gather(*(asyncio.to_thread(run) for _ in range(2)))) == 400
+    assert left(tmp_path) == set()
+
+
+async def test_what_another_takes_for_a_leftover_is_gone(tmp_path: Path) -> None:
+    """One removes old files while the other removes leftovers all the time: neither fails, and each file is counted once."""
+    names = [audio_name(f"{number:064x}") for number in range(2_000)]
+    for name in names:
+        aged(tmp_path, name)
+    files, now, done = FolderFiles(tmp_path), datetime.now(UTC), threading.Event()
+
+    def leftovers() -> None:
+        while not done.is_set():
+            files.remove_leftovers("audio", now)
+
+    beside = asyncio.create_task(asyncio.to_thread(leftovers))
+    removed = await asyncio.to_thread(lambda: [files.remove(name, now) for name in names])
+    done.set()
+    await beside
+    assert removed == [True] * len(names)
     assert left(tmp_path) == set()
 
 
