@@ -40,6 +40,10 @@ class TooManyThreads(Exception):
     """The guest runs more threads than any model needs: the host's own supply is at stake."""
 
 
+_STEPS = frozenset({FrameKind.CONFINED, FrameKind.PREPARED})
+"""The steps before a guest opens a stranger's file, each said once."""
+
+
 class GuestDied(Exception):
     """The guest ended before it answered. `signal` is 0 where it exited by itself; `cpu_seconds` is the processor time that it had used."""
 
@@ -149,9 +153,18 @@ class GuestProcess:
         while (frame := self._take(sample_bytes)) is None:
             before = time.monotonic()
             self._wait(deadline)
+            if not self._steps_on():
+                self._watch()
             # A worker that was stopped, or its whole host, could not take the answer: that time is not the guest's.
             deadline += max(0.0, time.monotonic() - before - _PATIENCE_SECONDS)
         return frame
+
+    def _steps_on(self) -> bool:
+        """Whether it has just said that a step before a stranger's file is done: what it takes since then is for the next answer."""
+        if len(self._received) < HEADER.size:
+            return False
+        said = parse_header(bytes(self._received[: HEADER.size]))
+        return said.kind in _STEPS and len(self._received) >= HEADER.size + said.size
 
     def _take(self, sample_bytes: int) -> Frame | None:
         if len(self._received) < HEADER.size:
@@ -182,7 +195,6 @@ class GuestProcess:
                 self._log = (self._log + chunk)[-_LOG_BYTES:]
             else:
                 self._selector.unregister(key.fd)
-        self._watch()
 
     def _watch(self) -> None:
         """Bound the memory held, mapped files included (RLIMIT_DATA bounds the memory asked for), the scratch folder, and threads."""
