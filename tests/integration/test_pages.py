@@ -10,6 +10,8 @@ import httpx
 import pytest
 
 from scoring.errors import Code
+from scoring.report import Factor, Gate
+from scoring.scores.reasons import GATES
 from scoring.types import Block, Hotkey, SubmissionId
 from tests.builders.crawler import ReadPage
 from tests.builders.fought_duel import OPENED, Fought, fight
@@ -20,7 +22,7 @@ from voice_api.db.operations import Operations
 from voice_api.db.rounds import NewRound
 from voice_api.db.submissions import NewSubmission, Submissions
 from voice_api.settings import ApiSettings
-from voice_api.web.pages.how import FACTORS, GATES, WORDS
+from voice_api.web.pages.how import FACTORS, WORDS
 from voice_api.web.pages.leaderboard import ROWS
 
 if TYPE_CHECKING:
@@ -291,4 +293,4 @@ def test_the_words_are_the_glossarys() -> None:
     from tests.unit.test_glossary import MEANINGS
 
     assert {word: MEANINGS[word] for word in WORDS} == dict(WORDS)
-    assert (set(FACTORS), set(GATES)) == (set(type(next(iter(FACTORS)))), set(type(next(iter(GATES)))))
+    assert (set(FACTORS), set(GATES)) == (set(Factor), set(Gate))

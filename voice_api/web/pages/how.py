@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from scoring.report import Factor, Gate
+from scoring.report import Factor
+from scoring.scores.reasons import GATES
 from voice_api.web.dependencies import ServiceDep
 from voice_api.web.pages.page import page
 from voice_api.web.route import Route
@@ -47,19 +48,6 @@ FACTORS: Mapping[Factor, str] = {
     Factor.CONSISTENCY: "whether both clips of a voice pair have one speaker",
 }
 """Each factor in words."""
-
-GATES: Mapping[Gate, str] = {
-    Gate.GENERATION_FAILED: "the model failed on this prompt",
-    Gate.TIMEOUT: "the model did not answer in time",
-    Gate.EMPTY: "the model answered with no sound at all",
-    Gate.NOT_FINITE: "the model's samples were NaN or infinite",
-    Gate.WRONG_RATE: "the sampling rate is none of those allowed",
-    Gate.TOO_SHORT: "the sound is much shorter than the text takes to say",
-    Gate.TOO_LONG: "the sound is much longer than the text takes to say",
-    Gate.NO_SPEECH: "hardly any speech was found in the sound",
-    Gate.WRONG_WORDS: "other words than the prompt's were heard",
-}
-"""Each gate in words, as docs/scoring.md has them."""
 
 
 @router.get("/how", response_class=HTMLResponse)
