@@ -10,18 +10,26 @@ _MAX_DEPTH = 32
 
 
 def read_object(raw: bytes, max_bytes: int = MAX_BYTES) -> dict[str, object]:
-    """A JSON object of bounded size and depth, without names that occur twice, NaN or Infinity; raises ValueError."""
+    """A JSON object of bounded size and depth that every reader reads alike; raises ValueError.
+
+    Refused are names that occur twice, NaN and Infinity, −0 as a whole number (some read 0, others a fraction), and escapes of half a
+    character.
+    """
     if len(raw) > max_bytes:
         raise ValueError(f"it is larger than {max_bytes} bytes")
     try:
         value = json.loads(
-            raw.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_float=_finite, parse_constant=_no_constants
+            raw.decode("utf-8"),
+            object_pairs_hook=_no_duplicates,
+            parse_int=_whole,
+            parse_float=_finite,
+            parse_constant=_no_constants,
         )
     except RecursionError as exc:
         raise ValueError("it is nested too deeply") from exc
     if not isinstance(value, dict):
         raise ValueError("it is not an object")
-    _check_depth(value, 1)
+    _check(value, 1)
     return value
 
 
@@ -54,9 +62,29 @@ def _finite(digits: str) -> float:
     return number
 
 
-def _check_depth(value: object, depth: int) -> None:
+def _whole(digits: str) -> int:
+    if digits == "-0":
+        raise ValueError("-0 is not a whole number")
+    return int(digits)
+
+
+def _check(value: object, depth: int) -> None:
+    """Raise ValueError where it is nested too deeply, or a string in it is no text."""
     if depth > _MAX_DEPTH:
         raise ValueError("it is nested too deeply")
-    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    for child in children:
-        _check_depth(child, depth + 1)
+    if isinstance(value, str):
+        _check_text(value)
+    elif isinstance(value, dict):
+        for name, child in value.items():
+            _check_text(name)
+            _check(child, depth + 1)
+    elif isinstance(value, list):
+        for child in value:
+            _check(child, depth + 1)
+
+
+def _check_text(text: str) -> None:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as exc:
+        raise ValueError("a string holds half a character (a lone surrogate)") from exc

@@ -1,10 +1,12 @@
-"""Read safetensors headers by hand, trusting nothing: bounded, without holes, without overlaps.
+"""Read safetensors headers by hand, trusting nothing: bounded, without holes, without overlaps, and nothing that the library refuses.
 
 The format: eight bytes little-endian, the length of a JSON object; that object, tensor name → dtype, shape and offsets into
 the data that follows, plus `__metadata__` of strings; then the data.
 """
 
+import itertools
 import math
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,11 @@ PREFIX_BYTES = 8
 _MAX_NAME = 512
 _MAX_DIMENSIONS = 16
 MAX_TENSORS = 100_000
+MAX_HEADER_BYTES = 100_000_000
+"""The library's own bound."""
+_MOST_NUMBERS = 1 << 60
+"""No dimension, offset or product of the first dimensions is beyond it: the library computes bits of a tensor in 64 bits, and refuses a
+shape whose product runs over before a dimension of zero ends it."""
 _MOST = {b"{": MAX_TENSORS + 2, b"[": 2 * MAX_TENSORS, b",": (_MAX_DIMENSIONS + 4) * MAX_TENSORS}
 """Most occurrences of these marks in the header of that many tensors. As objects they would take a multiple of their bytes."""
 DTYPE_BYTES = {
@@ -42,7 +49,7 @@ def header_length(prefix: bytes, file_bytes: int, limit: int) -> int:
     if len(prefix) < PREFIX_BYTES:
         raise _invalid("the file is shorter than a header's length")
     length = int.from_bytes(prefix[:PREFIX_BYTES], "little")
-    if not 2 <= length <= min(limit, file_bytes - PREFIX_BYTES):
+    if not 2 <= length <= min(limit, MAX_HEADER_BYTES, file_bytes - PREFIX_BYTES):
         raise _invalid(f"a header of {length} bytes is out of bounds")
     return length
 
@@ -96,13 +103,15 @@ def _span(name: str, value: object, start: int) -> TensorSpan:
     if not _are_counts(shape) or len(shape) > _MAX_DIMENSIONS or not _are_counts(offsets) or len(offsets) != 2:
         raise _invalid("shapes and offsets are lists of whole numbers")
     begin, end = offsets
+    if max(itertools.accumulate(shape, operator.mul), default=1) > _MOST_NUMBERS:
+        raise _invalid("a tensor's shape is beyond all memory")
     if end - begin != DTYPE_BYTES[dtype] * math.prod(shape):
         raise _invalid("a tensor's offsets do not fit its dtype and shape")
     return TensorSpan(name=name, dtype=dtype, shape=tuple(shape), start=start + begin, end=start + end)
 
 
 def _are_counts(value: object) -> bool:
-    return isinstance(value, list) and all(type(number) is int and 0 <= number < 1 << 63 for number in value)
+    return isinstance(value, list) and all(type(number) is int and 0 <= number <= _MOST_NUMBERS for number in value)
 
 
 def _check_cover(spans: Sequence[TensorSpan], start: int, file_bytes: int) -> None:
