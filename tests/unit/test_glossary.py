@@ -32,7 +32,7 @@ PLAIN = set(
     Obstacle Outlook Pace PackagesNotInstalled PageRows Patience Phrases Placement Pool Presence Provenance Rank
     RefusedOnce Register Rejection Remote Renewals RepositoryView Signed
     Signer Step StepBegun StepTaken StuckRow Supervisor Table Terms
-    Timed TimedRequest Tools Unjudgeable Verifier View Wait Watch Watched
+    Timed Tools Unjudgeable Verifier View Wait Watch Watched
     WorkLoop Writer
     """.split()  # noqa: SIM905 - words read as words
 )

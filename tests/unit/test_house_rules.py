@@ -78,7 +78,7 @@ def test_broad_handlers_stand_in_their_places_only() -> None:
         for path, node in nodes(ast.ExceptHandler)
         if node.type is None or getattr(node.type, "id", "") in ("Exception", "BaseException")
     }
-    jobs = {f"workers/jobs/{kind}_job.py" for kind in ("evaluate", "speech", "validate")}
+    jobs = {f"workers/jobs/{kind}_job.py" for kind in ("evaluate", "request")}
     assert broad == jobs | {"workers/sandbox/guest/serve.py"}
 
 

@@ -8,8 +8,9 @@ from uuid import UUID
 from scoring.errors import EXPLANATIONS, Code, PlatformError
 from scoring.types import ContentHash, Hotkey, RoundNumber, SubmissionId
 from voice_api.db.database import Pool, read, sql
+from voice_api.db.requests import LeasedRequests
 from voice_api.db.states import QueueName, SpeechState
-from voice_api.errors import LeaseLost, TooManyRequests
+from voice_api.errors import TooManyRequests
 
 _UNTIL_ONE_ENDS = timedelta(seconds=15)
 """What somebody is asked to wait who finds the queue full."""
@@ -123,11 +124,11 @@ class SpeechSound:
     speak_seconds: float
 
 
-class Speeches:
-    """The rows of sentences that people asked to hear."""
+class Speeches(LeasedRequests[SpeechClaim]):
+    """The rows of sentences that people asked to hear: each is of one queue, and no lease outlives the request's time."""
 
     def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+        super().__init__(pool, SpeechClaim, queries="speeches", one="speech")
 
     async def kings(self, validator: Hotkey) -> Mapping[str, SubmissionId]:
         """The submissions that hold the tops in a validator's ledger, by track; a track without a king is missing."""
@@ -189,24 +190,10 @@ class Speeches:
             raise PlatformError(Code.NOT_FOUND, f"there is no audio of a speech {speech_id}")
         return found
 
-    async def claim(self, queue: QueueName, worker: str, lease: timedelta, host: str = "") -> SpeechClaim | None:
-        """Take the oldest due request of this queue, or None; a drained host gets none. Concurrent claimants never get the same one."""
-        async with self._pool.connection() as connection:
-            row = await connection.fetchrow(sql("speeches.claim"), queue, worker, lease, host)
-        return read(SpeechClaim, row) if row else None
-
-    async def renew(self, claim: SpeechClaim, lease: timedelta) -> None:
-        """Extend the lease from now on; raises LeaseLost, also where the request's time is over."""
-        await self._write(claim, "renew", lease)
-
     async def finish(self, claim: SpeechClaim, sound: SpeechSound) -> None:
         """Write what the model said; raises LeaseLost."""
         columns = (sound.audio, sound.rate, sound.seconds, sound.speak_seconds)
         await self._write(claim, "finish", *columns)
-
-    async def fail(self, claim: SpeechClaim, code: Code, reason: str) -> None:
-        """End it without a sound; raises LeaseLost."""
-        await self._write(claim, "fail", code, reason)
 
     async def hand_back(
         self, claim: SpeechClaim, retry_in: timedelta, code: Code, reason: str, *, drained: bool = False
@@ -215,10 +202,8 @@ class Speeches:
 
         `drained`: the worker was asked to stop, which is no attempt. Raises LeaseLost.
         """
-        async with self._pool.connection() as connection:
-            row = await connection.fetchrow(sql("speeches.hand_back"), claim.id, claim.token, retry_in, code, reason, drained)
-        if row is None:
-            raise LeaseLost(f"speech {claim.id}")
+        arguments = (retry_in, code, reason, drained)
+        row = await self._write(claim, "hand_back", *arguments)
         return SpeechState(row["state"])
 
     async def expire(self, budget: int) -> int:
@@ -240,15 +225,3 @@ class Speeches:
         """Delete what was kept long enough."""
         async with self._pool.connection() as connection:
             await connection.execute(sql("speeches.forget"))
-
-    async def due_counts(self) -> Mapping[QueueName, int]:
-        """The number of requests that the workers of each queue could start now."""
-        async with self._pool.connection() as connection:
-            counts = {row["queue"]: row["count"] for row in await connection.fetch(sql("speeches.due_counts"))}
-        return {queue: counts.get(queue, 0) for queue in QueueName}
-
-    async def _write(self, claim: SpeechClaim, verb: str, *arguments: object) -> None:
-        async with self._pool.connection() as connection:
-            row = await connection.fetchrow(sql(f"speeches.{verb}"), claim.id, claim.token, *arguments)
-        if row is None:
-            raise LeaseLost(f"speech {claim.id}")

@@ -7,8 +7,8 @@ from uuid import UUID
 from scoring.errors import EXPLANATIONS, Code, PlatformError
 from scoring.types import Hotkey, Micro
 from voice_api.db.database import JsonObject, Pool, read, sql
+from voice_api.db.requests import LeasedRequests
 from voice_api.db.states import QueueName, ValidationState
-from voice_api.errors import LeaseLost
 
 MOST_OPEN = 10
 """Requests of one hotkey that may wait or run at the same time."""
@@ -63,11 +63,11 @@ class ValidationResult:
     reasons: tuple[str, ...]
 
 
-class Validations:
-    """The rows of recordings that miners asked to have judged."""
+class Validations(LeasedRequests[ValidationClaim]):
+    """The rows of recordings that miners asked to have judged: any worker takes what needs no GPU, and an upload goes with the end."""
 
     def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+        super().__init__(pool, ValidationClaim, queries="validations", one="validation")
 
     async def add(
         self, hotkey: Hotkey, text: str, description: str, sha256: str, upload: bytes, *, most: int = MOST_OPEN
@@ -93,27 +93,10 @@ class Validations:
             raise PlatformError(Code.NOT_FOUND, f"there is no validation {validation_id}")
         return read(Validation, row, reasons=tuple(row["reasons"] or ()))
 
-    async def claim(self, queue: QueueName, worker: str, lease: timedelta, host: str = "") -> ValidationClaim | None:
-        """Take the oldest due request, or None: of this queue, or one that any worker can judge.
-
-        A drained host gets none. Concurrent claimants never get the same one.
-        """
-        async with self._pool.connection() as connection:
-            row = await connection.fetchrow(sql("validations.claim"), queue, worker, lease, host)
-        return read(ValidationClaim, row) if row else None
-
-    async def renew(self, claim: ValidationClaim, lease: timedelta) -> None:
-        """Extend the lease from now on; raises LeaseLost."""
-        await self._write(claim, "renew", lease)
-
     async def finish(self, claim: ValidationClaim, result: ValidationResult) -> None:
         """Write the judges' findings, and forget the upload; raises LeaseLost."""
         columns = (result.score, result.gate, result.metrics, result.utilities, list(result.reasons))
         await self._write(claim, "finish", *columns)
-
-    async def fail(self, claim: ValidationClaim, code: Code, reason: str) -> None:
-        """End it without a result, and forget the upload; raises LeaseLost."""
-        await self._write(claim, "fail", code, reason)
 
     async def hand_back(self, claim: ValidationClaim, retry_in: timedelta, *, drained: bool = False) -> None:
         """Return it, due again after `retry_in`; raises LeaseLost. `drained`: the worker was asked to stop, which is no attempt."""
@@ -124,15 +107,3 @@ class Validations:
         meaning = EXPLANATIONS[Code.LEASE_EXPIRED].meaning
         async with self._pool.connection() as connection:
             return len(await connection.fetch(sql("validations.expire"), budget, Code.LEASE_EXPIRED, meaning))
-
-    async def due_counts(self) -> dict[QueueName, int]:
-        """The number of requests that the workers of each queue could start now; one that needs no GPU counts for both."""
-        async with self._pool.connection() as connection:
-            counts = {row["queue"]: row["count"] for row in await connection.fetch(sql("validations.due_counts"))}
-        return {queue: counts.get(queue, 0) for queue in QueueName}
-
-    async def _write(self, claim: ValidationClaim, verb: str, *arguments: object) -> None:
-        async with self._pool.connection() as connection:
-            row = await connection.fetchrow(sql(f"validations.{verb}"), claim.id, claim.token, *arguments)
-        if row is None:
-            raise LeaseLost(f"validation {claim.id}")

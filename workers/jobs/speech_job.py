@@ -1,100 +1,67 @@
-"""One sentence that somebody asked for, from claim to sound: what the model did wrong is told, what we did wrong is tried again."""
+"""One sentence that somebody asked for, in a model's voice: what the model did wrong is told."""
 
-import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 
-import structlog
-
-from scoring.errors import Code, InfrastructureFault, SubmissionFault, VoiceError
+from scoring.competition import Competition
+from scoring.errors import SubmissionFault, VoiceError
 from voice_api.db.speeches import SpeechClaim, Speeches, SpeechSound
 from voice_api.db.states import SpeechState
-from voice_api.errors import DatabaseUnavailable, LeaseLost
+from workers.evaluation.progress import Progress
 from workers.evaluation.say import say
 from workers.jobs.context import WorkerContext
-from workers.jobs.drain import Drained
-from workers.jobs.failures import next_retry, retry_while_db_down
-from workers.jobs.lease import LeaseKeeper, Renewals, Timed
-from workers.jobs.supervise import Supervisor
-
-log = structlog.get_logger(__name__)
+from workers.jobs.request_job import answer_claimed
+from workers.jobs.supervise import StageLimits
 
 
 async def speak_claimed(context: WorkerContext, claim: SpeechClaim) -> str:
-    """Carry a claimed sentence as far as it goes; returns the outcome in a word or two. What is asked stands in no log."""
-    with structlog.contextvars.bound_contextvars(speech_of=f"{claim.repo}@{claim.revision}"):
-        try:
-            outcome = await SpeechJob(context, claim).run()
-        except LeaseLost:
-            log.warning("lease lost: another worker has taken over, or the sentence's time is over")
-            outcome = "lease lost"
-    context.metrics.ended(f"speech {outcome}")
-    return outcome
+    """Carry a claimed sentence as far as it goes; returns the outcome in a word or two."""
+    return await answer_claimed(context, SpeechRequest(context, claim))
 
 
 @dataclass(frozen=True, slots=True)
-class SpeechJob:
-    """One claimed sentence on one worker."""
+class SpeechRequest:
+    """A claimed sentence."""
 
     context: WorkerContext
     claim: SpeechClaim
+    kind = "speech"
+    answered = "spoken"
+    refusal = SubmissionFault
 
-    async def run(self) -> str:
-        """Carry it to its sound, its failure, or back into the queue; raises LeaseLost when the claim no longer holds."""
-        speeches, patience, drain = self.context.database.speeches, self.context.patience, self.context.drain
-        try:
-            sound = await self._speak()
-            await retry_while_db_down(partial(speeches.finish, self.claim, sound), patience.lease, lambda: drain.overdue)
-        except LeaseLost:
-            raise
-        except Drained as wish:
-            return await self._return(timedelta(0), InfrastructureFault(Code.WORKER_ERROR, str(wish)), drained=True)
-        except SubmissionFault as fault:
-            await speeches.fail(self.claim, fault.code, fault.detail)
-            log.info("the model did not say a sentence", code=fault.code, reason=fault.detail)
-            return "refused"
-        except (InfrastructureFault, DatabaseUnavailable) as fault:
-            return await self._hand_back(fault)
-        except Exception:
-            # Any other failure is a bug of ours: the sentence is tried again, and the job fails loudly.
-            await self._hand_back(InfrastructureFault(Code.WORKER_ERROR))
-            raise
-        log.info("sentence spoken", seconds=sound.seconds, speak_seconds=sound.speak_seconds)
-        return "spoken"
+    @property
+    def names(self) -> Mapping[str, str]:
+        """The model's: what is asked stands in no log."""
+        return {"speech_of": f"{self.claim.repo}@{self.claim.revision}"}
 
-    async def _speak(self) -> SpeechSound:
-        context, tools, patience = self.context, self.context.judging.tools, self.context.patience
-        competition = context.judging.schedule.at(self.claim.round)
-        leases = _Leases(context.database.speeches)
-        keeper = LeaseKeeper(Renewals(leases, context.heartbeat), self.claim, patience.lease, context.database.loop)
-        limits = patience.limits.beyond(competition)
-        supervisor = Supervisor(keeper=keeper, limits=limits, drain=context.drain, stop_guest=tools.sandbox.stop)
-        with context.metrics.stages() as entered:
-            return await supervisor.run(partial(say, self.claim, competition, tools, Timed(keeper, entered)))
+    @property
+    def rows(self) -> Speeches:
+        """Where the sentence stands."""
+        return self.context.database.speeches
 
-    async def _hand_back(self, fault: VoiceError) -> str:
-        """Back into the queue after a pause; failed, with our own code, when it was tried often enough or its time is over by then."""
-        pause = next_retry(self.context.patience.retry, self.claim.attempt - 1, random.SystemRandom())
-        log.warning("sentence not spoken", code=fault.code, detail=fault.detail, retry_in=pause and pause.total_seconds())
-        if pause is None:
-            await self.context.database.speeches.fail(self.claim, fault.code, fault.detail)
-            return "failed"
-        return await self._return(pause, fault)
+    @property
+    def limits(self) -> StageLimits:
+        """The worker's, with the time that the rules give a model."""
+        return self.context.patience.limits.beyond(self._competition)
 
-    async def _return(self, pause: timedelta, fault: VoiceError, *, drained: bool = False) -> str:
-        speeches = self.context.database.speeches
-        state = await speeches.hand_back(self.claim, pause, fault.code, fault.detail, drained=drained)
-        return "handed back" if state is SpeechState.QUEUED else "failed"
+    def answer(self, progress: Progress) -> SpeechSound:
+        """Let the model say it; raises SubmissionFault, InfrastructureFault."""
+        return say(self.claim, self._competition, self.context.judging.tools, progress)
 
+    async def finish(self, answer: SpeechSound) -> None:
+        """Write what the model said; raises LeaseLost."""
+        await self.rows.finish(self.claim, answer)
 
-@dataclass(frozen=True, slots=True)
-class _Leases:
-    """A sentence's row keeps no stage."""
+    def facts(self, answer: SpeechSound) -> Mapping[str, object]:
+        """Its lengths, of sound and of speaking."""
+        return {"seconds": answer.seconds, "speak_seconds": answer.speak_seconds}
 
-    speeches: Speeches
+    async def hand_back(self, pause: timedelta, fault: VoiceError, *, drained: bool) -> bool:
+        """Into the queue, unless its time is over by then: failed with the fault. Raises LeaseLost."""
+        state = await self.rows.hand_back(self.claim, pause, fault.code, fault.detail, drained=drained)
+        return state is SpeechState.QUEUED
 
-    async def renew(self, claim: SpeechClaim, lease: timedelta, stage: str, done: int, total: int) -> None:
-        """Extend the lease; raises LeaseLost."""
-        del stage, done, total
-        await self.speeches.renew(claim, lease)
+    @property
+    def _competition(self) -> Competition:
+        return self.context.judging.schedule.at(self.claim.round)

@@ -1,32 +1,25 @@
 """One recording that a miner asks about, from claim to result: the sandbox, the judges and the sums of a model's samples."""
 
-import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-
-import structlog
 
 from prompts.groups import Group, GroupKind, Prompt
 from prompts.voices import parse_description
 from scoring.audio.spoken import Spoken
 from scoring.competition import Track
-from scoring.errors import Code, InfrastructureFault, PlatformError, VoiceError
+from scoring.errors import Code, PlatformError, VoiceError
 from scoring.language.text import unreadable
 from scoring.scores import aggregate
 from scoring.scores.aggregate import ScoreRules
 from scoring.scores.reasons import explain
 from voice_api.db.validations import ValidationClaim, ValidationResult, Validations
-from voice_api.errors import DatabaseUnavailable, LeaseLost
 from workers.evaluation.progress import Progress, Stage
 from workers.evaluation.tools import Tools
 from workers.jobs.context import WorkerContext
-from workers.jobs.drain import Drained
-from workers.jobs.failures import next_retry, retry_while_db_down
-from workers.jobs.lease import LeaseKeeper, Renewals
-from workers.jobs.supervise import Supervisor
-
-log = structlog.get_logger(__name__)
+from workers.jobs.request_job import answer_claimed
+from workers.jobs.supervise import StageLimits
 
 _ID = "validation"
 
@@ -37,65 +30,52 @@ class Unjudgeable(PlatformError):
 
 async def validate_claimed(context: WorkerContext, claim: ValidationClaim) -> str:
     """Carry a claimed recording as far as it goes; returns the outcome in a word or two."""
-    with structlog.contextvars.bound_contextvars(validation=str(claim.id)):
-        try:
-            outcome = await ValidationJob(context, claim).run()
-        except LeaseLost:
-            log.warning("lease lost: another worker has taken over")
-            outcome = "lease lost"
-    context.metrics.ended(f"recording {outcome}")
-    return outcome
+    return await answer_claimed(context, RecordingRequest(context, claim))
 
 
 @dataclass(frozen=True, slots=True)
-class ValidationJob:
-    """One claimed recording on one worker."""
+class RecordingRequest:
+    """A claimed recording."""
 
     context: WorkerContext
     claim: ValidationClaim
+    kind = "recording"
+    answered = "validated"
+    refusal = Unjudgeable
 
-    async def run(self) -> str:
-        """Carry it to its result, its refusal, or back into the queue; raises LeaseLost when the claim no longer holds."""
-        validations, patience, drain = self.context.database.validations, self.context.patience, self.context.drain
-        try:
-            result = await self._judge()
-            await retry_while_db_down(partial(validations.finish, self.claim, result), patience.lease, lambda: drain.overdue)
-        except LeaseLost:
-            raise
-        except Drained as wish:
-            await validations.hand_back(self.claim, timedelta(0), drained=True)
-            log.info("handed back", detail=str(wish))
-            return "handed back"
-        except Unjudgeable as refusal:
-            await validations.fail(self.claim, refusal.code, refusal.detail)
-            log.info("recording refused", code=refusal.code, reason=refusal.detail)
-            return "refused"
-        except (InfrastructureFault, DatabaseUnavailable) as fault:
-            return await self._hand_back(fault)
-        except Exception:
-            # Any other failure is a bug of ours: the recording is tried again, and the job fails loudly.
-            await self._hand_back(InfrastructureFault(Code.WORKER_ERROR))
-            raise
-        log.info("recording judged", score=result.score, gate=result.gate)
-        return "validated"
+    @property
+    def names(self) -> Mapping[str, str]:
+        """Its row's."""
+        return {"validation": str(self.claim.id)}
 
-    async def _judge(self) -> ValidationResult:
-        context, judging, patience = self.context, self.context.judging, self.context.patience
-        rules = judging.schedule.version[-1].track[0]  # as for `voice miner score`: what counts is what comes next
-        leases = _Leases(context.database.validations)
-        keeper = LeaseKeeper(Renewals(leases, context.heartbeat), self.claim, patience.lease, context.database.loop)
-        supervisor = Supervisor(keeper=keeper, limits=patience.limits, drain=context.drain, stop_guest=judging.tools.sandbox.stop)
-        return await supervisor.run(partial(validate, self.claim, rules, judging.tools, keeper))
+    @property
+    def rows(self) -> Validations:
+        """Where the recording stands."""
+        return self.context.database.validations
 
-    async def _hand_back(self, fault: VoiceError) -> str:
-        """Back into the queue after a pause; failed, with our own code, when it was tried often enough."""
-        pause = next_retry(self.context.patience.retry, self.claim.attempt - 1, random.SystemRandom())
-        log.warning("recording not judged", code=fault.code, detail=fault.detail, retry_in=pause and pause.total_seconds())
-        if pause is None:
-            await self.context.database.validations.fail(self.claim, fault.code, fault.detail)
-            return "failed"
-        await self.context.database.validations.hand_back(self.claim, pause)
-        return "handed back"
+    @property
+    def limits(self) -> StageLimits:
+        """The worker's own: no model speaks."""
+        return self.context.patience.limits
+
+    def answer(self, progress: Progress) -> ValidationResult:
+        """Judge it by the rules of `voice miner score`: what counts is what comes next. Raises Unjudgeable, InfrastructureFault."""
+        judging = self.context.judging
+        return validate(self.claim, judging.schedule.version[-1].track[0], judging.tools, progress)
+
+    async def finish(self, answer: ValidationResult) -> None:
+        """Write the judges' findings; raises LeaseLost."""
+        await self.rows.finish(self.claim, answer)
+
+    def facts(self, answer: ValidationResult) -> Mapping[str, object]:
+        """Its score, and the gate that closed."""
+        return {"score": answer.score, "gate": answer.gate}
+
+    async def hand_back(self, pause: timedelta, fault: VoiceError, *, drained: bool) -> bool:
+        """Into the queue: a recording may wait for any time. Raises LeaseLost."""
+        del fault
+        await self.rows.hand_back(self.claim, pause, drained=drained)
+        return True
 
 
 def validate(claim: ValidationClaim, rules: Track, tools: Tools, progress: Progress) -> ValidationResult:
@@ -130,15 +110,3 @@ def _spoken(upload: bytes, rules: Track, tools: Tools) -> Spoken:
     except PlatformError as error:
         raise Unjudgeable(error.code, error.detail) from error
     return Spoken(prompt_id=_ID, rate=decoded.rate, pcm=decoded.pcm, seconds=0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Leases:
-    """A recording's row keeps no stage."""
-
-    validations: Validations
-
-    async def renew(self, claim: ValidationClaim, lease: timedelta, stage: str, done: int, total: int) -> None:
-        """Extend the lease; raises LeaseLost."""
-        del stage, done, total
-        await self.validations.renew(claim, lease)
