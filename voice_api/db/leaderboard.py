@@ -2,20 +2,22 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 from scoring.types import Block, Entrant, EvaluationId, Hotkey, Micro, RoundNumber, Uid, entrant, parse_entrant
 from voice_api.db.database import Pool, read, sql
 from voice_api.db.ledger import LedgerMark
+from voice_api.db.states import SubmissionState
 from voice_api.db.submissions import Submission
 
 TREND = 20
 """So many of a submission's last scores are shown."""
+_STATES = {state.value: state for state in SubmissionState}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoundScore:
-    """A submission's score in one round, with its standard error; both in 1e-6."""
+class RoundScore(NamedTuple):
+    """A submission's score in one round, with its standard error; both in 1e-6. A page has thousands, so they are tuples."""
 
     evaluation_id: EvaluationId
     round: RoundNumber
@@ -23,20 +25,24 @@ class RoundScore:
     stderr: Micro
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ListedSubmission:
     """A submission, the uid of its hotkey (None: not registered), and the number of rounds in which it was scored."""
 
-    submission: Submission
+    columns: Mapping[str, Any]
+    """A submission's columns as the database gives them: the table as data is written from them, which is most of what is asked."""
+    entrant: Entrant
+    """Its name."""
+    state: SubmissionState
     uid: Uid | None
     scored_rounds: int
     trend: tuple[RoundScore, ...]
     """Its last scores, oldest round first."""
 
-    @property
-    def entrant(self) -> Entrant:
-        """Its name."""
-        return entrant(self.submission.hotkey, self.submission.commit_block)
+    @cached_property
+    def submission(self) -> Submission:
+        """The submission."""
+        return read(Submission, self.columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +107,18 @@ def _columns(entrants: Sequence[Entrant]) -> tuple[list[str], list[int]]:
 
 
 def _listed(row: Mapping[str, Any]) -> ListedSubmission:
-    """A row as it is shown; built by hand, because pages have very many."""
     return ListedSubmission(
-        submission=read(Submission, row), uid=row["uid"], scored_rounds=row["scored_rounds"], trend=_trend(row)
+        columns=row,
+        entrant=entrant(row["hotkey"], row["commit_block"]),
+        state=_STATES[row["state"]],
+        uid=row["uid"],
+        scored_rounds=row["scored_rounds"],
+        trend=_trend(row),
     )
 
 
 def _trend(row: Mapping[str, Any]) -> tuple[RoundScore, ...]:
-    rounds = row["rounds"]
-    if not rounds:
+    if not row["rounds"]:
         return ()
-    newest_first = zip(row["evaluations"], rounds, row["scores"], row["stderrs"], strict=True)
-    found = [RoundScore(evaluation_id=key, round=number, score=score, stderr=err) for key, number, score, err in newest_first]
-    return tuple(reversed(found))
+    newest_first = zip(row["evaluations"], row["rounds"], row["scores"], row["stderrs"], strict=True)
+    return tuple(map(RoundScore._make, newest_first))[::-1]

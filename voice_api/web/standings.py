@@ -177,8 +177,8 @@ async def _others(
     return tuple(
         StandingRow(
             entrant=each.entrant,
-            hotkey=each.submission.hotkey,
-            track=each.submission.track,
+            hotkey=each.columns["hotkey"],
+            track=each.columns["track"],
             uid=each.uid,
             ranked=None,
             listed=each,
@@ -191,17 +191,17 @@ async def _others(
 
 def _waits_for(each: ListedSubmission) -> str:
     """Why a submission has no rank, where the ledger says nothing of it."""
-    found = each.submission
-    match found.state:
+    match each.state:
         case SubmissionState.QUEUED:
-            return f"not judged yet: committed in block {found.commit_block}"
+            return f"not judged yet: committed in block {each.columns['commit_block']}"
         case SubmissionState.SCORED if each.uid is None:
             return "its hotkey is not registered"
         case SubmissionState.SCORED:
-            return f"scored in round {found.scored_round}: it is ranked once that round is folded"
+            return f"scored in round {each.columns['scored_round']}: it is ranked once that round is folded"
         case SubmissionState.SUPERSEDED:
             return "its hotkey committed again"
         case SubmissionState.COPY | SubmissionState.REJECTED | SubmissionState.QUARANTINED:
-            return found.reason or ("set aside by the operator" if found.code is None else EXPLANATIONS[found.code].meaning)
+            code = each.submission.code
+            return each.submission.reason or ("set aside by the operator" if code is None else EXPLANATIONS[code].meaning)
         case unreachable:
             assert_never(unreachable)

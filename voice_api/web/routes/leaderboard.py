@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, replace
 from functools import partial
-from operator import attrgetter
+from operator import itemgetter
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
@@ -12,7 +12,7 @@ from scoring.types import Entrant
 from scoring.weights.standings import RankedSubmission, TrackStandings
 from voice_api.db.leaderboard import LeaderboardRows
 from voice_api.schemas import MOST_ROWS, NO_NUL, LeaderboardOut, SubmissionOut
-from voice_api.schemas.leaderboard import RoundScoreOut, TrackOut
+from voice_api.schemas.leaderboard import TrackOut
 from voice_api.web import standings
 from voice_api.web.dependencies import TABLE_LASTS, Service, ServiceDep
 from voice_api.web.openapi import READ_ERRORS
@@ -42,13 +42,12 @@ _FRESH = f"max-age={TABLE_LASTS.total_seconds():.0f}"
 _JSON = TypeAdapter(dict[str, Any])
 _SUBMISSION = tuple(SubmissionOut.model_fields)
 _TRACK = tuple(name for name in TrackOut.model_fields if name not in ("ranked", "duel"))
-_SCORE = tuple(RoundScoreOut.model_fields)
 _UNRANKED: dict[str, Any] = {
     **dict.fromkeys(("rank", "king", "place", "share", "weight", "credit", "score", "stderr", "low", "high", "groups")),
     **{"king": False, "share": 0.0, "weight": 0.0, "credit": 0, "groups": 0, "evidence": "", "lineage": "", "lacks": ""},
 }
 """The first fields of a row that the ledger does not rank."""
-_of_submission, _of_score = attrgetter(*_SUBMISSION), attrgetter(*_SCORE)
+_of_submission = itemgetter(*_SUBMISSION)
 
 
 @router.get("", response_model=LeaderboardOut, responses=READ_ERRORS)
@@ -99,10 +98,10 @@ def _row(row: StandingRow) -> dict[str, Any]:
         "uid": row.uid,
         "track": row.track,
         "scored_rounds": 0 if listed is None else listed.scored_rounds,
-        "last_score": None if listed is None else listed.submission.score,
+        "last_score": None if listed is None else listed.columns["score"],
         "reason": row.reason,
-        "trend": [dict(zip(_SCORE, _of_score(each), strict=True)) for each in row.trend],
-        "submission": None if listed is None else dict(zip(_SUBMISSION, _of_submission(listed.submission), strict=True)),
+        "trend": [each._asdict() for each in row.trend],
+        "submission": None if listed is None else dict(zip(_SUBMISSION, _of_submission(listed.columns), strict=True)),
     }
 
 
