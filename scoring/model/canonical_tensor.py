@@ -5,9 +5,10 @@ where that loses nothing. There is one zero and one NaN. A weight-normalised dir
 scaled by a power of two, which its norm takes away again to the bit.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +23,17 @@ Read = Callable[[int, int], bytes]
 CHUNK_BYTES = 1 << 20
 _SMALL_FLOATS = {"F16": (5, 10), "F8_E5M2": (5, 2), "F8_E4M3": (4, 3)}
 """Bits of exponent and of fraction."""
+FLOATS = frozenset({"F64", "F32", "BF16", *_SMALL_FLOATS})
+"""The types of tensors that hold floats."""
+Narrow = Literal["F16", "BF16"]
+"""A type that models are rounded to when they are saved."""
 _INTEGERS = {"BOOL": "u1", "U8": "u1", "I8": "i1", "U16": "<u2", "I16": "<i2", "U32": "<u4", "I32": "<i4", "I64": "<i8"}
 _NAN_32, _INFINITY_32, _ZERO_32 = 0x7FC00000, 0x7F800000, 0x80000000
 _NAN_64, _INFINITY_64, _ZERO_64 = 0x7FF8 << 48, 0x7FF << 52, 1 << 63
 _BIAS_32, _BIAS_64 = 127, 1023
 _ROWS = "F64/rows"
+_MOST_FLOAT = 1e150
+"""No weight is larger: of larger ones the squares have no sum."""
 
 
 def canonical(span: TensorSpan, read: Read, scaled_rows: int | None = None) -> tuple[str, Iterator[bytes]]:
@@ -56,6 +63,36 @@ def _parts(span: TensorSpan, read: Read) -> Iterator[Bits]:
 def _bits(span: TensorSpan, raw: bytes) -> Bits:
     kind = _INTEGERS.get(span.dtype) or f"<u{DTYPE_BYTES[span.dtype]}"
     return np.frombuffer(raw, kind)
+
+
+def floats(dtype: str, raw: bytes, rounded_to: Narrow | None = None) -> NDArray[np.float64]:
+    """The numbers of some bytes of floats, 0 for what is no finite number; rounded to a narrower type on request."""
+    bits = np.frombuffer(raw, f"<u{DTYPE_BYTES[dtype]}")
+    found: NDArray[np.float64]
+    if dtype in _SMALL_FLOATS:
+        found = _doubles(dtype)[bits]
+    else:
+        found = (bits.view("<f8") if dtype == "F64" else _single(bits, dtype).view("<f4")).astype(np.float64)
+    if rounded_to == "F16":
+        found = np.clip(found, -65504.0, 65504.0).astype("<f2").astype(np.float64)
+    elif rounded_to == "BF16":
+        found = _to_bfloat16(found)
+    if dtype == "F64" or not math.isfinite(np.einsum("i->", found)):
+        found[~(np.abs(found) < _MOST_FLOAT)] = 0.0
+    return found
+
+
+@cache
+def _doubles(dtype: str) -> NDArray[np.float64]:
+    """Every number of a small float."""
+    return _table(dtype).view("<f4").astype(np.float64)
+
+
+def _to_bfloat16(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each number rounded to the nearest of bfloat16's, of two the even one."""
+    bits = np.clip(numbers, -3.3e38, 3.3e38).astype("<f4").view("<u4")
+    even = (bits >> np.uint32(16)) & np.uint32(1)
+    return ((bits + np.uint32(0x7FFF) + even) & np.uint32(0xFFFF0000)).view("<f4").astype(np.float64)
 
 
 def _single(bits: Bits, dtype: str) -> Bits:

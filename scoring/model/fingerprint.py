@@ -25,7 +25,7 @@ from scoring.model.canonical_tensor import canonical
 from scoring.model.safetensors_header import TensorSpan
 from scoring.model.tensor_names import Speaking, speaking
 from scoring.synthesis.families import FAMILIES, FAMILY_OF
-from scoring.synthesis.manifest import Identity
+from scoring.synthesis.manifest import Identity, Manifest
 from scoring.types import ContentHash, PublicKey, Tag, TensorsHash
 
 TAG_BYTES = 16
@@ -55,11 +55,10 @@ def fingerprint(model_dir: Path, on_bytes: OnBytes) -> Fingerprint:
     Raises SubmissionFault: HEADER_INVALID, WEIGHTS_MISSING or CONFIG_INVALID.
     """
     config = _read_config(model_dir)
-    family = FAMILY_OF.get(str(config.get("model_type")))
-    manifest = None if family is None else FAMILIES[family]
+    manifest = _manifest(config)
     identity = Identity() if manifest is None else manifest.identity
     found = speaking(model_dir, identity)
-    tables = [tensor for tensor in found if any(fnmatchcase(tensor.name, pattern) for pattern in identity.tables)]
+    tables = [tensor for tensor in found if _is_table(tensor, identity)]
     rest = [tensor for tensor in found if tensor not in tables]
     n_rest, total = _size(rest), _size(found)
     tensors = _hash_tensors(rest, lambda done: on_bytes(done, total))
@@ -72,6 +71,13 @@ def fingerprint(model_dir: Path, on_bytes: OnBytes) -> Fingerprint:
     return Fingerprint(ContentHash(digest.hexdigest()), TensorsHash(tensors.hex()))
 
 
+def without_tables(model_dir: Path) -> list[Speaking]:
+    """The tensors of a folder that its tensors hash is about; raises as `fingerprint`."""
+    manifest = _manifest(_read_config(model_dir))
+    identity = Identity() if manifest is None else manifest.identity
+    return [tensor for tensor in speaking(model_dir, identity) if not _is_table(tensor, identity)]
+
+
 def tag_of(content_hash: ContentHash, public_key: PublicKey) -> Tag:
     """First 128 bits of `sha256(content hash ‖ public key)`; raises ValueError unless both are hex of 32 bytes.
 
@@ -81,6 +87,15 @@ def tag_of(content_hash: ContentHash, public_key: PublicKey) -> Tag:
     if len(content) != 32 or len(key) != 32:
         raise ValueError("a content hash and a public key have 32 bytes each")
     return Tag(hashlib.sha256(content + key).digest()[:TAG_BYTES].hex())
+
+
+def _manifest(config: dict[str, object]) -> Manifest | None:
+    family = FAMILY_OF.get(str(config.get("model_type")))
+    return None if family is None else FAMILIES[family]
+
+
+def _is_table(tensor: Speaking, identity: Identity) -> bool:
+    return any(fnmatchcase(tensor.name, pattern) for pattern in identity.tables)
 
 
 def _read_config(model_dir: Path) -> dict[str, object]:
@@ -143,7 +158,7 @@ def _hash_tensors(tensors: Sequence[Speaking], on_done: Callable[[int], None]) -
     done, digest = 0, hashlib.sha256(_TENSORS_DOMAIN)
     for tensor in tensors:
         with tensor.path.open("rb") as file:
-            source = _Source(file, tensor.span)
+            source = Source(file, tensor.span)
             kind, chunks = canonical(tensor.span, source.read, tensor.rows)
             digest.update(_label([tensor.name, kind, tensor.span.shape]))
             for chunk in chunks:
@@ -153,7 +168,7 @@ def _hash_tensors(tensors: Sequence[Speaking], on_done: Callable[[int], None]) -
     return digest.digest()
 
 
-class _Source:
+class Source:
     """The bytes of one tensor, in an open file; `reached` is how far they were read."""
 
     def __init__(self, file: BinaryIO, span: TensorSpan) -> None:

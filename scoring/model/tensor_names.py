@@ -13,7 +13,8 @@ from scoring.synthesis.manifest import Identity
 
 MAX_HEADER_BYTES = 100_000_000
 _INDEX_BYTES = 32 << 20
-_LENGTH, _DIRECTION = ".weight_g", ".weight_v"
+LENGTH, DIRECTION = ".weight_g", ".weight_v"
+"""Endings of the two parts of a weight-normalised matrix: how long each row is, and where it points."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def _check_shards(folder: Path, headers: Mapping[str, Sequence[TensorSpan]]) -> 
 def _with_rows(found: Mapping[str, Speaking]) -> Iterator[Speaking]:
     """Each tensor; a direction that has a length beside it with its rows: as many as the length has, or the whole as one."""
     for name, tensor in found.items():
-        length = found.get(name.removesuffix(_DIRECTION) + _LENGTH) if name.endswith(_DIRECTION) else None
+        length = found.get(name.removesuffix(DIRECTION) + LENGTH) if name.endswith(DIRECTION) else None
         if length is None:
             yield tensor
             continue
