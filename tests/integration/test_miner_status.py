@@ -183,6 +183,17 @@ async def test_no_heading_breaks_inside_a_word(
     assert max(len(line) for line in table[:3]) <= 100
 
 
+async def test_where_a_table_has_no_room_each_stands_in_lines_of_its_own(
+    status: Status, pool: Pool, new_submission: Callable[..., NewSubmission], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At 40 columns each name stands before its value, and no word of either breaks."""
+    await Submissions(pool).add([new_submission(hotkey=ALICE, repo="alice/a-voice-of-some-length")])
+    monkeypatch.setenv("COLUMNS", "40")
+    told = [line.strip() for line in (await status(ALICE)).splitlines()]
+    assert "repo@revision:" in told and any(line.startswith("alice/a-voice-of-some-length@") for line in told)
+    assert "state: queued" in told
+
+
 async def test_each_rounds_score_is_told(
     status: Status, pool: Pool, open_round: OpenRound, verdict: Callable[..., Verdict]
 ) -> None:

@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 
 from neurons.pruning import prune
-from scoring.errors import Code
+from scoring.errors import Code, PlatformError
 from scoring.receipts.store import audio_name, receipt_name
 from scoring.store.files import StoredFile
 from scoring.store.folder import FolderFiles
 from scoring.store.retention import Amount, KeptBecause, RetentionPolicy
 from tests.builders.command_line import Ended, voice
-from voice_api.db.database import Pool, connection_to
+from voice_api.db import roles
+from voice_api.db.database import Pool, connection_to, open_pool
 from voice_api.db.retention import KeptSamples
 
 DAYS = 40
@@ -175,12 +176,13 @@ async def test_people_read_a_table(store: Path, database_url: str) -> None:
 
 @pytest.mark.usefixtures("facts")
 async def test_nothing_goes_unasked(store: Path, database_url: str) -> None:
-    """Without a terminal and without --yes it is refused at once, with what to do; wrong sizes and ages likewise."""
+    """Without a terminal and without --yes it is refused at once, with what to do; wrong sizes, ages and folders likewise."""
     before = left(store)
     for options, words in (
         ((), "--yes"),
         (("--yes", "--most", "lots"), "50GB"),
         (("--yes", "--age", "30"), "30d"),
+        (("--dry-run", "--store", str(store / "elsewhere")), "is no folder"),
     ):
         ended = await asyncio.to_thread(pruned, store, database_url, *options)
         assert (ended.returncode, f"error {Code.ARGUMENT_INVALID}" in ended.stderr, words in ended.stderr) == (1, True, True)
@@ -193,6 +195,17 @@ async def test_a_database_that_knows_nothing_decides_nothing(store: Path, databa
     ended = await asyncio.to_thread(pruned, store, database_url, "--yes")
     assert (ended.returncode, "DATABASE_URL" in ended.stderr) == (1, True)
     assert len(left(store)) == 16 * 6 + 2
+
+
+@pytest.mark.usefixtures("facts")
+async def test_a_role_that_may_not_know_is_told_which_one_may(database_url: str) -> None:
+    """A worker reads no ledger: it cannot say what is kept for good, and is told so with a code."""
+    await roles.apply(database_url)
+    separator = "&" if "?" in database_url else "?"
+    async with open_pool(f"{database_url}{separator}role=voice_worker", size=1) as pool:
+        with pytest.raises(PlatformError, match="name the tables' owner or a reader") as refused:
+            await KeptSamples(pool).reasons([digest(11, 0)], worst=2)
+        assert refused.value.code is Code.SETTING_INVALID
 
 
 async def nothing(_asked: Sequence[str]) -> Mapping[str, KeptBecause]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -31,6 +31,8 @@ _KEPT_STEPS, _KEPT_DUELS = 100, 100
 _MOST_SHOWN = 500
 _SHOWN_STEPS = 6
 """Steps of a submission that are told; those before are behind `GET /v1/submissions/{id}/events`."""
+_GAP = 3
+"""Columns of the terminal between two of the table."""
 _SUFFIXES = {1: "st", 2: "nd", 3: "rd"}
 
 
@@ -60,7 +62,7 @@ def _show(hotkey: str, found: "Sequence[SubmissionOut]", turns: "Turns", events:
         typer.echo(f"No submission of {hotkey} is known: has it been committed, and read by the model queue?")
         return
     console = Console(soft_wrap=True, highlight=False)
-    Console().print(_table(found, turns))
+    Console(highlight=False).print(_listed(found, turns, console.width))
     for line in (line for item in found for line in standings.in_words(item)):
         console.print(line)
     for submission, steps in events.items():
@@ -92,13 +94,21 @@ def _plain_data(item: "SubmissionOut", turns: "Turns", events: "Events") -> dict
     }
 
 
-def _table(found: "Sequence[SubmissionOut]", turns: "Turns") -> Table:
-    """A line each; columns of which nothing is to be said are left out, so that the others have room."""
-    rows = [_row(item, turns.get(item.id)) for item in found]
+def _listed(found: "Sequence[SubmissionOut]", turns: "Turns", width: int) -> RenderableType:
+    """A table with a line each, or a paragraph each where a terminal of `width` columns has no room for it: no word breaks.
+
+    What is empty for all is left out, so that the rest has room.
+    """
+    rows = [{name: plain(value) for name, value in _row(item, turns.get(item.id)).items()} for item in found]
     shown = [name for name in rows[0] if any(row[name] for row in rows)]
-    table = Table(*(Column(name, overflow="fold", min_width=len(name)) for name in shown), box=SIMPLE_HEAD)
+    columns = {
+        name: max(len(word) for text in (name, *(row[name] for row in rows)) for word in text.split(" ")) for name in shown
+    }
+    if sum(columns.values()) + _GAP * len(columns) > width:
+        return Group(*(Text("\n".join(f"{name}: {row[name]}" for name in shown if row[name]) + "\n") for row in rows))
+    table = Table(*(Column(name, min_width=least) for name, least in columns.items()), box=SIMPLE_HEAD)
     for row in rows:
-        table.add_row(*(Text(plain(row[name])) for name in shown))
+        table.add_row(*(Text(row[name]) for name in shown))
     return table
 
 

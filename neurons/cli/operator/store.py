@@ -5,6 +5,7 @@ import re
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -63,6 +64,9 @@ def prune(
     policy = replace(
         policy, age=policy.age if age is None else _age(age), most_bytes=policy.most_bytes if most is None else _size(most)
     )
+    if isinstance(settings.place, Path) and not settings.place.is_dir():
+        why = f"{settings.place} is no folder: name the store that the workers write, in --store or VOICE_STORE."
+        raise PlatformError(Code.ARGUMENT_INVALID, why)
     files = settings.files(settings.place)
     if not dry_run:
         confirm(f"Remove sounds from {files} for good?", yes)
