@@ -26,6 +26,21 @@ def test_every_way_out_is_refused(escapes: Callable[[tuple[str, ...]], dict[str,
     assert (spoken.failure, len(spoken.pcm)) == (None, 200)
 
 
+@pytest.mark.parametrize("host", sorted(HOSTILE["HOSTS"].keys() - {"landlock 1"}))
+def test_a_poor_host_refuses_as_much(attack: Attack, host: str) -> None:
+    """An older Landlock, or a container without namespaces, keeps every way out closed."""
+    names = tuple(HOSTILE["ESCAPES"])
+    spoken = attack("escape", *names, without=host)
+    assert [name for name, said in zip(names, spoken, strict=True) if said.failure] == []
+
+
+def test_a_kernel_before_truncation_is_refused(attack: Attack) -> None:
+    """Landlock's first version does not keep files from being truncated: nothing runs there."""
+    with pytest.raises(InfrastructureFault, match="Landlock version 3 is needed") as caught:
+        attack("exit", without="landlock 1")
+    assert caught.value.code is Code.SANDBOX_UNAVAILABLE
+
+
 def test_what_a_card_opens_is_no_way_out(tmp_path: Path, model: Path) -> None:
     """With a card's walls, on a machine without one, the same is refused; only memory is shared, which the driver needs."""
     (tmp_path / "nvidia0").touch()

@@ -35,6 +35,7 @@ def _nothing_is_left(tmp_path: Path, guests: Guests) -> object:
         pytest.param("giant reason", Code.GENERATION_FAILED, id="a giant reason announced"),
         pytest.param("another rate", Code.GENERATION_FAILED, id="another rate"),
         pytest.param("half a sample", Code.GENERATION_FAILED, id="half a sample"),
+        pytest.param("twice the answer", Code.GENERATION_FAILED, id="more than it was asked for"),
         pytest.param("twice prepared", Code.GENERATION_FAILED, id="an answer out of turn"),
         pytest.param("exit", Code.GENERATION_FAILED, id="exit"),
         pytest.param("abort", Code.GENERATION_FAILED, id="abort"),
@@ -49,6 +50,13 @@ def test_it_is_the_models_fault(attack: Attack, name: str, code: Code) -> None:
     with pytest.raises(SubmissionFault) as caught:
         attack(name)
     assert caught.value.code is code
+
+
+def test_an_answer_before_its_prompt(attack: Attack) -> None:
+    """An answer that came before it was asked for is none: the model could not know the prompt."""
+    with pytest.raises(SubmissionFault, match="it answers before it was asked") as caught:
+        attack("twice the answer", "hello", "hello")
+    assert caught.value.code is Code.GENERATION_FAILED
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import yaml
 
 from scoring.judges import weights
 from voice_api.db.roles import ROLES
+from workers.sandbox.limits import PROCESSES
 
 LOGINS = ("api", "dispatcher", "worker", "validator")
 ROOT = Path(__file__).resolve().parents[2]
@@ -394,6 +395,12 @@ def test_only_the_api_and_the_charts_are_published() -> None:
     ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
 
     assert ports == {"api": ["${VOICE_PUBLISH:-127.0.0.1:8000}:8000"], "grafana": ["${VOICE_GRAFANA:-127.0.0.1:3000}:3000"]}
+
+
+@pytest.mark.parametrize("name", ["worker", ON_CARDS, FOR_SPEECH])
+def test_a_guests_threads_are_beside_the_workers_own(name: str) -> None:
+    """A container gives as many threads as a worker and its guest may have together, so that no guest takes the worker's."""
+    assert SERVICES[name]["pids_limit"] == PROCESSES
 
 
 def test_the_worker_can_be_many() -> None:

@@ -11,17 +11,13 @@ from pathlib import Path
 
 import scoring
 from scoring.competition import SubmissionLimits, SynthesisRules
+from workers.sandbox import limits as most
 from workers.sandbox.card import Card, paths
 from workers.sandbox.guest.orders import Confinement
 from workers.sandbox.locked_tempdir import locked_tempdir
 
-SCRATCH_BYTES = 256 << 20
-_FILE_BYTES = 64 << 20
-_OPEN_FILES = 256
-_CPU_SLACK_SECONDS = 60
 _SYSTEM = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache")
 _PREFIX = "guest-"
-MAX_FILES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +28,11 @@ class Scratch:
     witness: Path
 
     def bytes_used(self) -> int:
-        """Bytes in the guest's files, which lie flat; more than MAX_FILES files count as without end."""
+        """Bytes in the guest's files, which lie flat; more than SCRATCH_FILES files count as without end."""
         total = 0
         with os.scandir(self.room) as entries:
             for count, entry in enumerate(entries):
-                if count >= MAX_FILES:
+                if count >= most.SCRATCH_FILES:
                     return 1 << 62
                 total += _size(entry)
         return total
@@ -77,7 +73,7 @@ def for_model(
     card: Card | None,
 ) -> Confinement:
     """The walls for one model that may speak for so many seconds. Processor time is bounded by the deadlines of all threads together."""
-    cpu_seconds = math.ceil((limits.load_seconds + seconds) * rules.threads) + _CPU_SLACK_SECONDS
+    cpu_seconds = math.ceil((limits.load_seconds + seconds) * rules.threads) + most.CPU_SLACK_SECONDS
     walls = _walls(readable, place, limits.ram_bytes, cpu_seconds)
     if card is None:
         return walls
@@ -104,6 +100,10 @@ def _walls(readable: Sequence[Path], place: Scratch, ram_bytes: int, cpu_seconds
         witness=str(place.witness),
         ram_bytes=ram_bytes,
         cpu_seconds=cpu_seconds,
-        file_bytes=_FILE_BYTES,
-        open_files=_OPEN_FILES,
+        spare_bytes=most.SPARE_BYTES,
+        stack_bytes=most.STACK_BYTES,
+        file_bytes=most.FILE_BYTES,
+        open_files=most.OPEN_FILES,
+        pending_signals=most.PENDING_SIGNALS,
+        threads=most.MOST_THREADS,
     )

@@ -106,7 +106,7 @@ def _lacking(what: str, frame: Frame) -> InfrastructureFault:
 
 
 class Conversation:
-    """Confine and load, in this order, once each; then say batch after batch."""
+    """Confine and load, in this order, once each; then say batch after batch, and end."""
 
     def __init__(self, guest: GuestProcess, walls: Confinement, limits: SubmissionLimits) -> None:
         self._guest, self._walls, self._limits = guest, walls, limits
@@ -129,11 +129,20 @@ class Conversation:
 
     def say(self, batch: Sequence[Request], most_seconds: float) -> list[Spoken]:
         """One result per request, in order; the whole batch must be spoken in so many seconds of the processor, and in twice of any."""
+        if self._guest.spoke_unasked:
+            raise self._blame(Malformed("it answers before it was asked"), GuestStage.SAMPLE)
         began = time.monotonic()
         self._send(encode(batch), GuestStage.SAMPLE)
         frames = self._receive(len(batch), GuestStage.SAMPLE, most_seconds, PATIENCE * most_seconds)
         seconds = (time.monotonic() - began) / len(batch)
         return [_spoken(request, frame, self._rate, seconds) for request, frame in zip(batch, frames, strict=True)]
+
+    def end(self) -> None:
+        """Close the talk, once all is said; a guest that says more answers what it was not asked, which is no answer."""
+        try:
+            self._guest.dismiss()
+        except Malformed as exc:
+            raise self._blame(exc, GuestStage.SAMPLE) from exc
 
     def _send(self, order: bytes, stage: GuestStage) -> None:
         try:
@@ -171,17 +180,26 @@ class Conversation:
                 return SubmissionFault(Code.GENERATION_FAILED, f"the model broke the guest's protocol: {exc}")
 
     def _blame_death(self, death: GuestDied, stage: GuestStage) -> VoiceError | GuestTimedOut | CardFailed:
-        """A guest cannot SIGKILL itself, so it came from the CPU limit or from outside, as when memory runs out.
+        """A guest cannot SIGKILL itself, so it came from the CPU limit or from outside, as when memory runs out: then it held no more
+        than it may, as the watch would have ended it first.
 
         Where a card's driver lies in the process, a crash may be its own.
         """
         if death.signal in _KILLED_BY_LIMIT and death.cpu_seconds >= self._walls.cpu_seconds - 1:
             return GuestTimedOut(stage)
         if death.signal == signal.SIGKILL:
-            return InfrastructureFault(Code.WORKER_ERROR, "the guest was killed from outside the sandbox")
+            return killed_from_outside("guest", death, self._walls.ram_bytes)
         if self._walls.devices and death.signal:
             return CardFailed(stage, f"its process died of signal {death.signal}")
         return SubmissionFault(_broken_at(stage), f"the model's process died while it should {stage}")
+
+
+def killed_from_outside(what: str, death: GuestDied, ram_bytes: int) -> InfrastructureFault:
+    """This host ended a guest that kept to its limits; what it held tells an operator whether memory was short."""
+    held = f"it was seen with {death.held_bytes >> 20} of the {ram_bytes >> 20} MiB that it may hold"
+    return InfrastructureFault(
+        Code.WORKER_ERROR, f"the {what} was killed from outside the sandbox: {held}; where memory ran out, give the worker more"
+    )
 
 
 def _broken_at(stage: GuestStage) -> Code:

@@ -13,6 +13,7 @@ from workers.sandbox.confinement import scratch
 from workers.sandbox.file_guest import BrokenByFile, FileGuest, Hold, ask, hold_nothing
 from workers.sandbox.guest.frames import HIGHEST_RATE, Frame, FrameKind
 from workers.sandbox.guest.orders import FileTask
+from workers.sandbox.limits import SCRATCH_BYTES
 from workers.sandbox.locked_tempdir import locked_tempdir
 
 SECONDS = 20.0
@@ -51,7 +52,7 @@ def decode(
         kind="decoder",
         program=tuple(program),
         ram_bytes=RAM_BYTES,
-        scratch_bytes=confinement.SCRATCH_BYTES,
+        scratch_bytes=SCRATCH_BYTES,
         seconds=seconds,
         answer_bytes=2 * math.ceil(most_seconds * HIGHEST_RATE),
         hold=hold,

@@ -60,6 +60,7 @@ def _answer(guest: FileGuest, process: GuestProcess) -> Frame:
     greedy = f"it takes a {guest.kind} more than {guest.ram_bytes >> 20} MiB of memory"
     try:
         frame = process.receive(time.monotonic() + guest.seconds, guest.answer_bytes)
+        process.dismiss()
     except DeadlinePassed as exc:
         raise BrokenByFile(busy) from exc
     except TooMuchMemory as exc:
@@ -68,7 +69,7 @@ def _answer(guest: FileGuest, process: GuestProcess) -> Frame:
         if death.signal == signal.SIGKILL and death.cpu_seconds >= guest.seconds:
             raise BrokenByFile(busy) from death
         if death.signal == signal.SIGKILL:  # a guest cannot send it to itself
-            raise InfrastructureFault(Code.WORKER_ERROR, f"the {guest.kind} was killed from outside the sandbox") from death
+            raise conversation.killed_from_outside(guest.kind, death, guest.ram_bytes) from death
         raise BrokenByFile(f"it crashes a {guest.kind}") from death
     except (TooManyThreads, Malformed) as exc:
         raise BrokenByFile(f"it makes a {guest.kind} misbehave") from exc

@@ -1,6 +1,7 @@
 """A guest as a child process: start it, talk to it with deadlines, watch its memory, end it for certain."""
 
 import os
+import select
 import selectors
 import signal
 import subprocess
@@ -14,18 +15,16 @@ from typing import Self
 
 from workers.sandbox.confinement import Scratch
 from workers.sandbox.guest.frames import HEADER, Frame, FrameKind, Malformed, parse_header, payload_limit
+from workers.sandbox.limits import THREADS
+from workers.sandbox.watch import look
 
 _POLL_SECONDS = 0.1
 _LAST_BREATH_SECONDS = 2.0
+_DISMISSAL_SECONDS = 1.0
 _PATIENCE_SECONDS = 1.0
 """One look at the guest takes a tenth of this; longer ones mean that the worker itself did not run."""
 _CHUNK = 1 << 16
 _LOG_BYTES = 1 << 16
-_PAGE = os.sysconf("SC_PAGE_SIZE")
-_USER, _SYSTEM, _THREADS, _RSS = 11, 12, 17, 21
-"""Places in /proc/PID/stat after the name: ticks of processor time, number of threads, and pages held."""
-_TICKS = os.sysconf("SC_CLK_TCK")
-_MAX_THREADS = 512
 
 
 class DeadlinePassed(Exception):
@@ -45,12 +44,13 @@ _STEPS = frozenset({FrameKind.CONFINED, FrameKind.PREPARED})
 
 
 class GuestDied(Exception):
-    """The guest ended before it answered. `signal` is 0 where it exited by itself; `cpu_seconds` is the processor time that it had used."""
+    """The guest ended before it answered. `signal` is 0 where it exited by itself; `cpu_seconds` is the processor time that it had used,
+    `held_bytes` the most memory that it was seen with."""
 
-    def __init__(self, status: int, cpu_seconds: float) -> None:
+    def __init__(self, status: int, cpu_seconds: float, held_bytes: int) -> None:
         super().__init__(f"the guest ended with status {status}")
         self.signal = max(0, -status)
-        self.cpu_seconds = cpu_seconds
+        self.cpu_seconds, self.held_bytes = cpu_seconds, held_bytes
 
 
 _ON_CARD = {
@@ -85,7 +85,7 @@ class GuestProcess:
         self, program: Sequence[str], scratch: Scratch, threads: int, ram_bytes: int, scratch_bytes: int, *, on_card: bool = False
     ) -> None:
         self._scratch, self._ram_bytes, self._scratch_bytes = scratch, ram_bytes, scratch_bytes
-        self._received, self._log = bytearray(), bytearray()
+        self._received, self._log, self._held_bytes = bytearray(), bytearray(), 0
         self._ending = threading.Lock()  # a process id may be another's as soon as its death was noted
         orders_read, self._orders = os.pipe()
         self._answers, answers_write = os.pipe()
@@ -126,7 +126,7 @@ class GuestProcess:
         self._end()
         self._selector.close()
         self._output.close()
-        os.close(self._orders)
+        self._close_orders()
         os.close(self._answers)
 
     @property
@@ -144,6 +144,37 @@ class GuestProcess:
             raise self._end(patience=_LAST_BREATH_SECONDS) from exc
         if written != len(order):
             raise Malformed("the guest does not read its orders")
+
+    @property
+    def spoke_unasked(self) -> bool:
+        """Whether it has said something that nobody took yet. Between an order's answers and the next order it is silent."""
+        if not self._received:
+            try:
+                self._received += os.read(self._answers, _CHUNK)
+            except BlockingIOError:
+                return False
+        return bool(self._received)
+
+    def dismiss(self, patience: float = _DISMISSAL_SECONDS) -> None:
+        """Order no more, and wait until it closes its answers, which it does at once; raises Malformed where it says more instead.
+
+        One that only lingers is ended by whoever holds it: it has answered all that it was asked.
+        """
+        self._close_orders()
+        end = time.monotonic() + patience
+        while (left := end - time.monotonic()) > 0 and not self._received:
+            if not select.select([self._answers], [], [], left)[0]:
+                return
+            if not (more := os.read(self._answers, _CHUNK)):
+                return
+            self._received += more
+        if self._received:
+            raise Malformed("it says more than it was asked for")
+
+    def _close_orders(self) -> None:
+        if self._orders >= 0:
+            os.close(self._orders)
+            self._orders = -1
 
     def receive(self, deadline: float, sample_bytes: int) -> Frame:
         """The next frame, by `time.monotonic()` = `deadline`; raises DeadlinePassed, GuestDied, TooMuchMemory, TooManyThreads or Malformed.
@@ -197,23 +228,19 @@ class GuestProcess:
                 self._selector.unregister(key.fd)
 
     def _watch(self) -> None:
-        """Bound the memory held, mapped files included (RLIMIT_DATA bounds the memory asked for), the scratch folder, and threads."""
-        fields = self._stat()
-        if int(fields[_RSS]) * _PAGE > self._ram_bytes:
+        """Bound the memory held, mapped files included (the kernel bounds the memory asked for), the scratch folder, and threads."""
+        seen = look(self._process.pid)
+        self._held_bytes = max(self._held_bytes, seen.held_bytes)
+        if seen.held_bytes > self._ram_bytes:
             raise TooMuchMemory
-        if int(fields[_THREADS]) > _MAX_THREADS:
+        if seen.threads > THREADS:
             raise TooManyThreads
         if self._scratch.bytes_used() > self._scratch_bytes:
             raise TooMuchMemory
 
-    def _stat(self) -> list[str]:
-        stat = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="utf-8", errors="replace")
-        return stat.rpartition(")")[2].split()  # from the third on: the second is a name that the guest chooses
-
     def cpu_seconds(self) -> float:
         """Processor time of all its threads so far; it may have ended, and must not have been waited for."""
-        fields = self._stat()
-        return (int(fields[_USER]) + int(fields[_SYSTEM])) / _TICKS
+        return look(self._process.pid).cpu_seconds
 
     def kill(self) -> None:
         """End the guest now, from any thread."""
@@ -230,7 +257,7 @@ class GuestProcess:
                 _, status, usage = os.wait4(self._process.pid, 0)
                 self._process.returncode = os.waitstatus_to_exitcode(status) if by_itself else 1
             self._cpu_seconds = usage.ru_utime + usage.ru_stime
-        return GuestDied(self._process.returncode, self._cpu_seconds)
+        return GuestDied(self._process.returncode, self._cpu_seconds, self._held_bytes)
 
     def _ends_within(self, patience: float) -> bool:
         end = time.monotonic() + patience

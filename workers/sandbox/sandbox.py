@@ -24,6 +24,7 @@ from workers.sandbox.conversation import CardFailed, Conversation, GuestStage, G
 from workers.sandbox.decode_upload import Decoded, decode
 from workers.sandbox.guest.orders import ModelTask
 from workers.sandbox.guest_process import GuestProcess
+from workers.sandbox.limits import SCRATCH_BYTES
 
 __all__ = ["CardFailed", "GuestStage", "GuestTimedOut", "Sandbox"]
 
@@ -99,7 +100,7 @@ class Sandbox:
             readable = [path for path in (model, parts, environment) if path]
             walls = confinement.for_model(readable, place, seconds, limits, rules, card=card)
             try:
-                sizes = (limits.ram_bytes, confinement.SCRATCH_BYTES)
+                sizes = (limits.ram_bytes, SCRATCH_BYTES)
                 guest = GuestProcess(self._program, place, rules.threads, *sizes, on_card=card is not None)
             except OSError as exc:
                 raise InfrastructureFault(Code.SANDBOX_UNAVAILABLE, f"no guest can be started: {exc.strerror}") from exc
@@ -122,6 +123,7 @@ class Sandbox:
                         )
                     )
                     yield talk
+                    talk.end()
             finally:
                 self._guest = None
                 if guest.log:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from scoring.errors import InfrastructureFault
-from workers.sandbox.guest.confine import enter
+from workers.sandbox.guest.confine import close_memory, enter
 from workers.sandbox.guest.frames import Frame, FrameKind, reason, send
 from workers.sandbox.guest.orders import CheckpointTask, read_checkpoint_task
 
@@ -28,12 +28,12 @@ def converter() -> Convert:
 
 def serve(orders: BinaryIO, answers: BinaryIO, prepare: Callable[[], Convert] = converter) -> None:
     """Convert the one file that is ordered: PREPARED, then LOADED, or NOT_LOADED with the reason, or OUT_OF_MEMORY."""
-    if not enter(orders, answers):
-        return
-    task = read_checkpoint_task(orders)
-    if task is None:
+    walls = enter(orders, answers)
+    task = read_checkpoint_task(orders) if walls else None
+    if walls is None or task is None:
         return
     convert = prepare()
+    close_memory(walls)
     send(answers, Frame(FrameKind.PREPARED))
     send(answers, _convert(convert, task))
 

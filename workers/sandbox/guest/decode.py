@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from scoring.errors import PlatformError
-from workers.sandbox.guest.confine import enter
+from workers.sandbox.guest.confine import close_memory, enter
 from workers.sandbox.guest.frames import Frame, FrameKind, reason, send
 from workers.sandbox.guest.orders import FileTask, read_file_task
 
@@ -30,12 +30,12 @@ def reader() -> Read:
 
 def serve(orders: BinaryIO, answers: BinaryIO, prepare: Callable[[], Read] = reader) -> None:
     """Decode the one file that is ordered: PREPARED, then SAMPLE, or NOT_LOADED with the reason, or OUT_OF_MEMORY."""
-    if not enter(orders, answers):
-        return
-    task = read_file_task(orders)
-    if task is None:
+    walls = enter(orders, answers)
+    task = read_file_task(orders) if walls else None
+    if walls is None or task is None:
         return
     read = prepare()
+    close_memory(walls)
     send(answers, Frame(FrameKind.PREPARED))
     send(answers, _decode(read, task))
 

@@ -19,9 +19,13 @@ class Confinement:
     scratch: str  # the one writable folder
     witness: str  # a file of the worker's that must stay out of reach
     ram_bytes: int
+    spare_bytes: int  # of address space beyond that
+    stack_bytes: int
     cpu_seconds: int
     file_bytes: int
     open_files: int
+    pending_signals: int
+    threads: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

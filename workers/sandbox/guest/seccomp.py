@@ -20,11 +20,25 @@ _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
 """Offsets in the kernel's `struct seccomp_data`."""
 _AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _CLONE_THREAD, _MAP_SHARED, _MAP_ANONYMOUS, _MAP_GROWSDOWN, _PR_SET_PDEATHSIG = 0x00010000, 0x01, 0x20, 0x100, 1
+_RLIMIT_AS = 9
 _O_TMPFILE = 0x400000
 """The bit of it that no other flag has."""
-_F_SETOWN, _F_SETSIG, _F_SETOWN_EX = 8, 10, 15
-_PLAIN_REQUESTS = (0x5401, 0x541B, 0x5421, 0x5450, 0x5451)
-"""Of ioctl, what libraries ask of any file: whether it is a terminal, how much waits in it, whether it blocks, who inherits it."""
+_REFUSED_COMMANDS = {
+    "SETLK": 6,
+    "SETLKW": 7,
+    "SETOWN": 8,
+    "SETSIG": 10,
+    "SETOWN_EX": 15,
+    "OFD_SETLK": 37,
+    "OFD_SETLKW": 38,
+    "SETLEASE": 1024,
+    "NOTIFY": 1026,
+    "SETPIPE_SZ": 1031,
+}
+"""Of fcntl: a pipe's signals go to others; locks, leases and watches keep others from a file; a pipe's room is memory."""
+_PLAIN_REQUESTS = (0x5401, 0x802C542A, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
+"""Of ioctl, what libraries ask of any file: whether it is a terminal (two forms) and of what size, how much waits in it, whether it
+blocks, who inherits it. Attributes of files, which stay when a guest has ended, are none of them."""
 _KIND_BITS, _NVIDIA_KIND = 0xFF00, 0x4600
 """The part of a request that says whose it is, and what stands there for the driver's control and card files."""
 _UVM_BEGIN, _UVM_END, _UVM_NUMBERS = 0x30000001, 0x30000002, 0x100
@@ -55,6 +69,11 @@ def _refuse_pointer(position: int) -> list[bytes]:
     return [line for half in (_load_argument(position), high) for line in (half, *zero_or_refused)]
 
 
+def _unless_equal(position: int, value: int, body: list[bytes]) -> list[bytes]:
+    """Run `body` unless an argument has this value."""
+    return [_load_argument(position), _instruction(_IF_EQUAL, value, len(body), 0), *body]
+
+
 def _refuse_unless(position: int, test: int, value: int) -> list[bytes]:
     return [_load_argument(position), _instruction(test, value, 1, 0), _answer(errno.EPERM)]
 
@@ -65,15 +84,19 @@ def _rule(number: int, body: list[bytes]) -> list[bytes]:
     return [_instruction(_IF_EQUAL, number, 0, len(lines)), *lines]
 
 
-def _ask_the_card() -> list[bytes]:
-    """Of ioctl, requests that a card's driver knows, by the form of their numbers; of which file, only Landlock can tell."""
+def _ask_of_files(*others: int) -> list[bytes]:
     allowed = [
         line
-        for request in (*_PLAIN_REQUESTS, _UVM_BEGIN, _UVM_END)
+        for request in (*_PLAIN_REQUESTS, *others)
         for line in (_instruction(_IF_EQUAL, request, 0, 1), _instruction(_RETURN, _ALLOW))
     ]
+    return [_load_argument(1), *allowed]
+
+
+def _ask_the_card() -> list[bytes]:
+    """Of ioctl, requests that a card's driver knows, by the form of their numbers; of which file, only Landlock can tell."""
     kind = [_instruction(_AND, _KIND_BITS), _instruction(_IF_EQUAL, _NVIDIA_KIND, 0, 1), _instruction(_RETURN, _ALLOW)]
-    return [_load_argument(1), *allowed, *kind, *_refuse_if(1, _IF_AT_LEAST, _UVM_NUMBERS)]
+    return [*_ask_of_files(_UVM_BEGIN, _UVM_END), *kind, *_refuse_if(1, _IF_AT_LEAST, _UVM_NUMBERS)]
 
 
 def _examine(calls: dict[str, int], pid: int, *, on_card: bool) -> list[bytes]:
@@ -81,7 +104,8 @@ def _examine(calls: dict[str, int], pid: int, *, on_card: bool) -> list[bytes]:
 
     clone3 and openat2 hide their flags in memory, so they "do not exist" and libc takes clone, which may only make threads, and
     openat, which may not make files without a name: their bytes would not be seen. Anonymous memory that is shared, or that
-    grows like a stack, would escape RLIMIT_DATA. Limits may be read, not set; signals of other processes are theirs, also those
+    grows like a stack, would escape RLIMIT_DATA. Limits may be read, not set, but for that of addresses, which a guest bounds once its
+    libraries are there and nobody can raise; signals of other processes are theirs, also those
     that the kernel sends for a pipe. A guest can neither outlive its parent nor SIGKILL itself: one found so was killed from
     outside, which is never the model's fault. A card's driver shares memory with the card, and is asked by ioctl.
     """
@@ -98,14 +122,13 @@ def _examine(calls: dict[str, int], pid: int, *, on_card: bool) -> list[bytes]:
         "open": _refuse_if(1, _IF_ANY_BIT, _O_TMPFILE),
         "openat": _refuse_if(2, _IF_ANY_BIT, _O_TMPFILE),
         "openat2": [_answer(errno.ENOSYS)],
-        "fcntl": [line for command in (_F_SETOWN, _F_SETSIG, _F_SETOWN_EX) for line in _refuse_if(1, _IF_EQUAL, command)],
-        "prlimit64": [*_refuse_unless(0, _IF_EQUAL, 0), *_refuse_pointer(2)],
+        "fcntl": [line for command in _REFUSED_COMMANDS.values() for line in _refuse_if(1, _IF_EQUAL, command)],
+        "ioctl": _ask_the_card() if on_card else [*_ask_of_files(), _answer(errno.EPERM)],
+        "prlimit64": [*_refuse_unless(0, _IF_EQUAL, 0), *_unless_equal(1, _RLIMIT_AS, _refuse_pointer(2))],
         "prctl": _refuse_if(0, _IF_EQUAL, _PR_SET_PDEATHSIG),
         "kill": [*_refuse_unless(0, _IF_EQUAL, pid), *_refuse_if(1, _IF_EQUAL, signal.SIGKILL)],
         "tgkill": [*_refuse_unless(0, _IF_EQUAL, pid), *_refuse_if(2, _IF_EQUAL, signal.SIGKILL)],
     }
-    if on_card:
-        rules["ioctl"] = _ask_the_card()
     return [line for name, body in rules.items() if name in calls for line in _rule(calls[name], body)]
 
 

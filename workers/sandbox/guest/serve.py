@@ -9,9 +9,9 @@ from typing import BinaryIO, TypeVar, cast
 from scoring.synthesis.load import Loader, PartsUnusable
 from scoring.synthesis.synthesiser import Movable, NotAllSpoken, NotSpoken, Request, Synthesiser, Waveform
 from workers.sandbox.guest import on_card
-from workers.sandbox.guest.confine import enter
+from workers.sandbox.guest.confine import close_memory, enter
 from workers.sandbox.guest.frames import MAX_RATE, Frame, FrameKind, reason, send
-from workers.sandbox.guest.orders import ModelTask, read_batch, read_task
+from workers.sandbox.guest.orders import Confinement, ModelTask, read_batch, read_task
 
 Result = TypeVar("Result")
 _NO_MEMORY = "allocate memory"
@@ -20,12 +20,11 @@ _NO_MEMORY = "allocate memory"
 
 def serve(orders: BinaryIO, answers: BinaryIO, adapter: Callable[[str], Loader]) -> None:
     """Speak with the worker until it closes `orders`. `adapter` finds a family's loader; it may import, but opens no model."""
-    if not enter(orders, answers):
+    walls = enter(orders, answers)
+    task = read_task(orders) if walls else None
+    if walls is None or task is None:
         return
-    task = read_task(orders)
-    if task is None:
-        return
-    model = _load(task, answers, adapter)
+    model = _load(task, answers, adapter, walls)
     if isinstance(model, Frame):
         return send(answers, model)
     send(answers, Frame(FrameKind.LOADED, rate=model.sample_rate))
@@ -34,8 +33,8 @@ def serve(orders: BinaryIO, answers: BinaryIO, adapter: Callable[[str], Loader])
             send(answers, frame)
 
 
-def _load(task: ModelTask, answers: BinaryIO, adapter: Callable[[str], Loader]) -> Synthesiser | Frame:
-    loader = _attempt(lambda: _prepared(task, adapter), FrameKind.NOT_PREPARED, task)
+def _load(task: ModelTask, answers: BinaryIO, adapter: Callable[[str], Loader], walls: Confinement) -> Synthesiser | Frame:
+    loader = _attempt(lambda: _prepared(task, adapter, walls), FrameKind.NOT_PREPARED, task)
     if isinstance(loader, Frame):
         return loader
     send(answers, Frame(FrameKind.PREPARED))
@@ -50,10 +49,12 @@ def _placed(loader: Loader, task: ModelTask) -> Synthesiser:
     return model
 
 
-def _prepared(task: ModelTask, adapter: Callable[[str], Loader]) -> Loader:
-    """The family's loader, whose imports find the environment's packages first, with its card made ready.
+def _prepared(task: ModelTask, adapter: Callable[[str], Loader], walls: Confinement) -> Loader:
+    """The family's loader, whose imports find the environment's packages first, with its card made ready and its
+    memory bounded.
 
-    Raises ImportError for a package that comes too late, and RuntimeError for a card that cannot be used.
+    Raises ImportError for a package that comes too late, OSError for memory that cannot be bounded, and RuntimeError for a card that
+    cannot be used.
     """
     if task.environment:
         brought = {entry.name.partition(".")[0] for entry in os.scandir(task.environment)}
@@ -63,6 +64,7 @@ def _prepared(task: ModelTask, adapter: Callable[[str], Loader]) -> Loader:
     loader = adapter(task.family)
     if task.card_bytes is not None:
         on_card.bound_memory(task.card_bytes)
+    close_memory(walls)
     return loader
 
 

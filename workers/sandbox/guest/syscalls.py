@@ -82,6 +82,12 @@ REFUSED: Mapping[str, Numbers] = {
     "removexattr": (197, 14),
     "lremovexattr": (198, 15),
     "fremovexattr": (199, 16),
+    # locks on files that others use, too (those of fcntl are looked at)
+    "flock": (73, 32),
+    # pages that stay in a pipe when their memory is given back
+    "vmsplice": (278, 75),
+    "splice": (275, 76),
+    "tee": (276, 77),
     # bytes on disk that no file's size shows; what happens in folders that cannot be read
     "fallocate": (285, 47),
     "inotify_init": (253, None),
