@@ -9,6 +9,10 @@ import structlog
 from structlog.types import EventDict, Processor
 
 from neurons.settings import LogFormat, LogSettings
+from scoring.foreign_words import printable
+
+_TRACES = frozenset({"exception", "stack"})
+"""What of an entry has several lines."""
 
 
 def configure() -> None:
@@ -24,10 +28,10 @@ def configure() -> None:
         _as_values,
     )
     written: tuple[Processor, ...] = (
-        structlog.processors.format_exc_info if machine else structlog.processors.StackInfoRenderer(),
-        structlog.processors.JSONRenderer()
-        if machine
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+        structlog.processors.JSONRenderer() if machine else _harmless,  # JSON escapes by itself
+        *(() if machine else (_console(),)),
     )
     structlog.configure(
         processors=[*common, *written],
@@ -41,6 +45,23 @@ def configure() -> None:
 def _as_values(_logger: object, _method: str, event: EventDict) -> EventDict:
     """Codes and states as what they stand for: 3104, and not how Python shows its name."""
     return {name: value.value if isinstance(value, Enum) else value for name, value in event.items()}
+
+
+def _console() -> Processor:
+    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+
+
+def _harmless(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Words of strangers as text that moves no cursor and ends no line; the lines of a trace stand behind a margin, which no entry does."""
+    return {name: _margin(value) if name in _TRACES else _shown(value) for name, value in event.items()}
+
+
+def _shown(value: object) -> object:
+    return printable(value) if isinstance(value, str) else value  # of all else the renderer writes the `repr`, which escapes
+
+
+def _margin(trace: object) -> str:
+    return "\n".join(f"  {line}" for line in printable(str(trace), lines=True).split("\n"))
 
 
 def _take_in_the_standard_library(common: Sequence[Processor], written: Sequence[Processor]) -> None:

@@ -14,11 +14,11 @@ from neurons.cli.family import commands as family
 from neurons.cli.miner import commands as miner
 from neurons.cli.operator import commands as operator
 from neurons.cli.operator import store
-from neurons.cli.output import plain
 from neurons.cli.scoring import commands as scoring
 from neurons.cli.scoring import simulate, simulate_validators
 from neurons.cli.validator import certificates, ledger, weights
 from scoring.errors import Code, VoiceError, with_advice
+from scoring.foreign_words import printable
 
 daemons.worker.command("prepare")(prepare.prepare)
 daemons.validator.command("certify")(certificates.certify)
@@ -91,7 +91,7 @@ def _print(error: typer.TyperException | VoiceError | ValidationError) -> None:
             code, message = Code.ARGUMENT_INVALID, with_advice(wrong, Code.ARGUMENT_INVALID)
             if not wrong:
                 return
-    line = Text.assemble((f"error {code}", "bold red"), " ", plain(" ".join(message.split())))
+    line = Text.assemble((f"error {code}", "bold red"), " ", printable(" ".join(message.split())))
     Console(stderr=True, soft_wrap=True).print(line)
 
 

@@ -1,4 +1,4 @@
-"""Output of commands on a terminal: text that moves no cursor, and bars on stderr."""
+"""Output of commands on a terminal: questions, and bars on stderr."""
 
 import ctypes
 import os
@@ -15,11 +15,6 @@ from scoring.errors import Code, PlatformError
 
 if TYPE_CHECKING:
     from workers.evaluation.progress import Progress, Stage
-
-
-def plain(text: str) -> str:
-    """A stranger's text with a mark for each character that cannot be printed: it must not move a cursor."""
-    return "".join(character if character.isprintable() else "�" for character in text)
 
 
 def confirm(question: str, yes: bool) -> None:

@@ -12,9 +12,9 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from neurons.cli.options import AsJson, answer
-from neurons.cli.output import plain
 from neurons.settings import ApiClientSettings
 from scoring.errors import Code, PlatformError
+from scoring.foreign_words import printable
 
 if TYPE_CHECKING:
     from neurons.api_client.client import VoiceApi
@@ -132,8 +132,8 @@ def _show(found: "SpeechOut", url: str, out: Path | None) -> None:
         return
     voice = found.voice
     who = f"the king of {voice.track}" if voice.king else f"{voice.hotkey} of {voice.track}"
-    console.print(Text(plain(f"{who}: {voice.repo}@{voice.revision[:12]}, submission {voice.submission_id}")))
+    console.print(Text(printable(f"{who}: {voice.repo}@{voice.revision[:12]}, submission {voice.submission_id}")))
     said = f"first sound after {found.first_audio_seconds:.1f} s (waited {found.waited_seconds or 0.0:.1f} s, "
     console.print(f"{said}spoke {found.speak_seconds or 0.0:.1f} s), {found.seconds:.1f} s long")
-    console.print(Text(plain(found.disclosure)))
-    console.print(Text(f"{url}/audio" if out is None else plain(str(out))))
+    console.print(Text(printable(found.disclosure)))
+    console.print(Text(f"{url}/audio" if out is None else printable(str(out))))

@@ -15,10 +15,11 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from neurons.cli.options import AsJson, address, given
-from neurons.cli.output import plain, stages
+from neurons.cli.output import stages
 from neurons.settings import MinerSettings
 from scoring.competition import DEFAULT_PATH
 from scoring.errors import Code, PlatformError
+from scoring.foreign_words import printable
 from scoring.receipts.store import RECEIPTS
 from scoring.types import MICRO, Hotkey
 from voice_api.settings import StoreSettings
@@ -181,17 +182,17 @@ def _print_json(case: "Case", digest: str, level: int, notes: Sequence[str], out
 def _print(case: "Case", digest: str, level: int, notes: Sequence[str], outcome: "VerifyOutcome") -> None:
     console = Console(soft_wrap=True)
     for name, value in _facts(case, digest):
-        console.print(Text(f"{name:<12}{plain(value)}"))
+        console.print(Text(f"{name:<12}{printable(value)}"))
     if outcome.differences:
         table = Table("what", Column("receipt says", overflow="fold"), Column("found", overflow="fold"))
         for row in outcome.differences[:_SHOWN]:
-            table.add_row(*(Text(plain(text)) for text in (row.what, row.claimed, row.found)))
+            table.add_row(*(Text(printable(text)) for text in (row.what, row.claimed, row.found)))
         Console().print(table)
         if len(outcome.differences) > _SHOWN:
             console.print(f"… and {len(outcome.differences) - _SHOWN} more: --json shows all")
     open_rows = [f"{row.what}: the receipt says {row.claimed}, found: {row.found}" for row in outcome.not_comparable]
     for note in (*notes, *outcome.notes, *(f"not comparable, as it depends on the host or the day: {row}" for row in open_rows)):
-        console.print(Text(f"note: {plain(note)}", "dim"))
+        console.print(Text(f"note: {printable(note)}", "dim"))
     if outcome.holds:
         console.print(f"[bold green]The receipt holds[/] (level {level}).")
     else:

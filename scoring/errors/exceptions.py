@@ -4,15 +4,19 @@ from collections.abc import Sequence
 
 from scoring.errors.codes import Code
 from scoring.errors.explanations import EXPLANATIONS, with_advice
+from scoring.foreign_words import printable
 
 
 class VoiceError(Exception):
-    """A failure with a stable code, and one sentence of detail that is safe to show. Every error of this project is one."""
+    """A failure with a stable code, and one sentence of detail that is safe to show. Every error of this project is one.
+
+    A detail may quote a stranger, as a file's name or a hub's answer: it is kept as text that can be printed.
+    """
 
     def __init__(self, code: Code, detail: str = "") -> None:
-        super().__init__(detail or EXPLANATIONS[code].meaning)
         self.code = code
-        self.detail = detail or EXPLANATIONS[code].meaning
+        self.detail = printable(detail or EXPLANATIONS[code].meaning, lines=True)
+        super().__init__(self.detail)
 
     @property
     def advice(self) -> str:

@@ -25,6 +25,12 @@ with structlog.contextvars.bound_contextvars(evaluation=7, submission=3, round=2
     except ValueError:
         log.error("failed", code=Code.API_UNAVAILABLE, exc_info=True)
         logging.getLogger("asyncio").exception("unheard")
+log.warning("it said", reason="\\x1b[2Jgone\\n2026-01-01 [info] forged \\u202e", paths=["\\x9b"], names=("\\u2066",))
+logging.getLogger("rq.worker").warning("%s", "\\x1b]0;title\\x07")
+try:
+    raise ValueError("\\x1b[31m\\n2026-01-01 [info] forged")
+except ValueError:
+    log.exception("it raised")
 logging.getLogger("httpx").info("GET http://user:password@host/")
 """
 IDS = {"evaluation": 7, "submission": 3, "round": 2}
@@ -55,28 +61,36 @@ def test_every_line_is_one_json_object(lines: list[dict[str, Any]]) -> None:
         "<string>",
         "failed",
         "unheard",
+        "it said",
+        "\x1b]0;title\x07",
+        "it raised",
     ]
     assert all(line["level"] in ("info", "warning", "error") and line["timestamp"].endswith("Z") for line in lines)
 
 
 def test_every_line_of_a_job_carries_its_ids(lines: list[dict[str, Any]]) -> None:
     """Outside a job there are none."""
-    first, *job = lines
+    first, *job = lines[:-3]
     assert not IDS.keys() & first.keys()
     assert all(IDS.items() <= line.items() for line in job)
 
 
 def test_a_traceback_stays_in_its_line(lines: list[dict[str, Any]]) -> None:
     """With its type and its text, as one value."""
-    for line in lines[-2:]:
+    failed, unheard = lines[4:6]
+    for line in (failed, unheard):
         assert line["exception"].startswith("Traceback")
         assert line["exception"].endswith("ValueError: a\nbug")
-    assert lines[-2]["code"] == 3104
+    assert failed["code"] == 3104
 
 
 def test_people_read_lines_of_the_same_events() -> None:
-    """The console form names event and ids without JSON."""
-    shown = "\n".join(printed("console"))
+    """The console form names event and ids without JSON. Words of strangers move no cursor there, and forge no entry."""
+    lines = printed("console")
+    shown = "\n".join(lines)
     assert "verdict" in shown and "evaluation=7" in shown and "somebody is late" in shown
+    assert [line for line in lines if not line.isprintable()] == []
+    assert [line for line in lines if line.startswith("2026-01-01")] == []
+    assert "x1b[2Jgone" in shown and "\\x1b]0;title\\x07" in shown and "['\\x9b']" in shown
     assert "code=3104" in shown
     assert "{" not in shown

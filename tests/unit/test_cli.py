@@ -17,7 +17,7 @@ from tests.builders.command_line import voice
         pytest.param("demo --port 99999", {}, Code.ARGUMENT_INVALID, "65535", id="no such port"),
         pytest.param("demo --data file/demo", {}, Code.SETTING_INVALID, "name another --data", id="folder cannot be made"),
         pytest.param("miner check nowhere", {}, Code.ARGUMENT_INVALID, "There is no folder nowhere", id="no model folder"),
-        pytest.param("miner check no\x1b[2Jwhere", {}, Code.ARGUMENT_INVALID, "folder no\ufffd[2Jwhere", id="moves the cursor"),
+        pytest.param("miner check no\x1b[2Jwhere", {}, Code.ARGUMENT_INVALID, "folder no\\x1b[2Jwhere", id="moves the cursor"),
         pytest.param("miner score . --out file", {}, Code.ARGUMENT_INVALID, "--out file cannot be written", id="out is a file"),
         pytest.param("miner check . --competition file", {}, Code.COMPETITION_INVALID, "file", id="broken competition"),
         pytest.param("miner score . --block-hash xyz", {}, Code.ARGUMENT_INVALID, "64 hex digits", id="no block hash"),

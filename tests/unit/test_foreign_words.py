@@ -1,8 +1,13 @@
 """Words of strangers stay on their line."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from scoring.foreign_words import MOST_CHARACTERS, escaped
+from scoring.errors import Code, SubmissionFault
+from scoring.foreign_words import MOST_CHARACTERS, escaped, printable
+from voice_api.web.pages.page import environment
+from workers.sandbox.guest.frames import Frame, FrameKind
 
 
 @pytest.mark.parametrize(
@@ -22,3 +27,37 @@ def test_words_of_strangers(given: str, shown: str) -> None:
     assert escaped(given) == shown
     assert len(shown) <= MOST_CHARACTERS
     assert shown.isprintable()
+
+
+SIGNS = "a \n\t\r\x00\x07\x1b\x7f\x9b\xad\u200b\u200f\u2028\u202e\u2066\ufeff\ud800\U000e0041"
+ANY = st.text(st.characters(codec=None), max_size=60) | st.text(st.sampled_from(SIGNS))
+
+
+@given(ANY, st.booleans())
+def test_no_text_gets_a_control_through(text: str, lines: bool) -> None:
+    """Whatever it is: what is left can be printed, nothing is lost, and doing it twice changes nothing."""
+    shown = printable(text, lines=lines)
+    assert shown.replace("\n", "" if lines else "\n").isprintable()
+    assert printable(shown, lines=lines) == shown
+    assert shown == text or not text.isprintable()
+
+
+@given(ANY)
+def test_an_errors_words_can_be_printed(text: str) -> None:
+    """Every coded error may quote a stranger: its words are made harmless where it is made."""
+    error = SubmissionFault(Code.CONFIG_INVALID, f"it says {text}")
+    for words in (error.detail, str(error), error.told):
+        assert words.replace("\n", "").isprintable()
+
+
+@given(ANY)
+def test_a_page_writes_nothing_that_turns_text(text: str) -> None:
+    """Whether or not a template thought of it: the value may stand in a text, in an attribute, or in a macro's markup."""
+    page = environment().from_string('{% macro m(x) %}<b>{{ x }}</b>{% endmacro %}{{ w }}<i title="{{ w }}">{{ m(w) }}</i>')
+    assert page.render(w=text).replace("\n", "").isprintable()
+
+
+@given(st.binary(max_size=80))
+def test_a_guests_reason_is_one_printable_line(payload: bytes) -> None:
+    """Whatever bytes it sent for one."""
+    assert Frame(FrameKind.SAMPLE_FAILED, payload=payload).reason.isprintable()

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from scoring.errors import EXPLANATIONS, Code, VoiceError, with_advice
+from scoring.foreign_words import printable
 from voice_api.errors import TooManyRequests
 from voice_api.schemas import Problem
 from voice_api.web.middleware import complete_headers
@@ -34,6 +35,7 @@ _HEADERS: dict[HTTPStatus, dict[str, str]] = {
 def problem(request: Request, code: Code, detail: str, status: HTTPStatus | None = None) -> Response:
     """The response for a code, in the form that the caller reads; `status` only where HTTP itself asks for another one."""
     chosen = status or STATUS.get(code, HTTPStatus.INTERNAL_SERVER_ERROR)
+    detail = printable(detail, lines=True)  # it may name what was sent
     body = Problem(
         type=f"urn:voice:problem:{code.slug}",
         title=EXPLANATIONS[code].meaning,

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from scoring import strict_json
 from scoring.competition import SubmissionLimits
 from scoring.errors import Code, SubmissionFault
+from scoring.foreign_words import escaped
 from scoring.model.safetensors_header import PREFIX_BYTES, TensorSpan, header_length, parse_header
 from scoring.synthesis.families import FAMILIES, FAMILY_OF
 from workers.hub.repository import RepoFile
@@ -38,7 +39,7 @@ def check_sizes(files: Sequence[RepoFile], limits: SubmissionLimits) -> list[Sub
     if len(files) > _MAX_FILES:
         faults.append((f"the repository holds {len(files)} files; {_MAX_FILES} are allowed", []))
     for file in files[:_MAX_FILES]:
-        most, path = _most_bytes(file.path), _shown(file.path)
+        most, path = _most_bytes(file.path), escaped(file.path, _MAX_PATH)
         if file.size < 0 or (most is not None and file.size > most):
             faults.append((f"{path}: {file.size} bytes are too many for a file that holds no weights", [path]))
     total = sum(file.size for file in files)
@@ -61,7 +62,7 @@ def check_names(paths: Sequence[str], family: str | None) -> list[SubmissionFaul
     """
     must = (CONFIG, "*.safetensors") if family is None else FAMILIES[family].files.must
     missing = [pattern for pattern in must if not any(is_match(path, pattern) for path in paths)]
-    surplus = [_shown(path) for path in paths if not _is_allowed(path, family)]
+    surplus = [escaped(path, _MAX_PATH) for path in paths if not _is_allowed(path, family)]
     weights = [name for name in missing if name.endswith(".safetensors")]
     return [
         SubmissionFault(code, f"{what}: {_listed(names)}", names)
@@ -101,10 +102,6 @@ def is_match(path: str, pattern: str) -> bool:
 def _listed(names: Sequence[str]) -> str:
     more = [f"and {len(names) - _MAX_NAMED} more"] if len(names) > _MAX_NAMED else []
     return ", ".join([*names[:_MAX_NAMED], *more])
-
-
-def _shown(path: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in path[:_MAX_PATH])
 
 
 def check_header(name: str, read: Callable[[int], bytes], file_bytes: int, header_bytes: int) -> tuple[TensorSpan, ...]:
@@ -150,7 +147,7 @@ def check_config(raw: bytes, families: Sequence[str]) -> str:
         raise _config_fault("it names no model_type")
     family = FAMILY_OF.get(kind)
     if family is None or family not in families:
-        why = f"its model_type {_shown(kind[:40])!r} is of none of the families {', '.join(families)}"
+        why = f"its model_type '{escaped(kind, 40)}' is of none of the families {', '.join(families)}"
         raise _config_fault(why, Code.ARCHITECTURE_NOT_ALLOWED)
     return family
 

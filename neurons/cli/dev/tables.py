@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from neurons.cli.output import plain
 from neurons.devchain.faults import Fault
 from neurons.devchain.genesis import RAO
 from neurons.devchain.subnet import U16_MAX
+from scoring.foreign_words import printable
 
 if TYPE_CHECKING:
     from neurons.devchain.operations import BlockSummary
@@ -22,7 +22,7 @@ def show_blocks(found: "Sequence[BlockSummary]") -> None:
     """Show each block with its events."""
     table = Table("block", "hash", "events")
     for block in found:
-        table.add_row(str(block.number), block.hash[:14], Text("\n".join(plain(event) for event in block.events)))
+        table.add_row(str(block.number), block.hash[:14], Text("\n".join(printable(event) for event in block.events)))
     Console().print(table)
 
 
@@ -34,7 +34,7 @@ def show_overview(found: "Overview") -> None:
         f" epoch {found.epoch} ends at block {found.next_epoch}; owner's hotkey {found.owner_hotkey}"
     )
     console.print(_neurons(found))
-    texts = {h: plain(bytes.fromhex(c.data).decode("utf-8", "replace")) for h, c in found.commitments.items()}
+    texts = {h: printable(bytes.fromhex(c.data).decode("utf-8", "replace")) for h, c in found.commitments.items()}
     _show_rows(console, "commitments", [(h, f"block {c.block}", texts[h]) for h, c in found.commitments.items()])
     waiting = [(s.hotkey, f"block {s.block}, epoch {s.epoch}", f"opens at round {s.reveal_round}") for s in found.sealed]
     _show_rows(console, "sealed weights", waiting)
@@ -56,9 +56,9 @@ def show_faults(found: Sequence[Fault]) -> None:
         table.add_row(
             str(fault.id),
             plan.kind.value,
-            Text(plain(plan.call)),
+            Text(printable(plan.call)),
             f"{plan.share:g}",
-            Text(plain(f"{detail} after".strip() if plan.after else detail)),
+            Text(printable(f"{detail} after".strip() if plan.after else detail)),
             f"{fault.since}…{until}",
             "everybody's" if plan.pid is None else f"process {plan.pid}",
             str(fault.hits),

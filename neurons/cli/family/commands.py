@@ -16,6 +16,7 @@ from neurons.cli.pages import Check, write_or_check
 from neurons.settings import MinerSettings
 from scoring.described import described
 from scoring.errors import Code, PlatformError
+from scoring.foreign_words import printable
 from scoring.synthesis.families import FAMILIES
 from scoring.synthesis.manifest import Manifest
 from scoring.synthesis.parts import PartSource, to_toml
@@ -80,7 +81,7 @@ def pin(
     except OSError as exc:
         raise PlatformError(Code.ARGUMENT_INVALID, f"--out {out} cannot be written: {exc.strerror}") from exc
     for part, found in pinned.items():
-        typer.echo(f"{part}: {found.repo}@{found.revision[:12]} ({found.licence})")
+        typer.echo(printable(f"{part}: {found.repo}@{found.revision[:12]} ({found.licence})"))
     typer.echo(f"Written to {out}. Put its lines at the end of the competition's version that admits {name}.")
     if name in described().families:
         typer.echo(f"`voice family admit --parts {out}` does so for the track {described().name}.")

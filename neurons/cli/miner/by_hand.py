@@ -12,9 +12,10 @@ from rich.text import Text
 
 from neurons.chain.types import included_in
 from neurons.cli.options import AsJson, ChainOptions, CompetitionFile, keys_of, open_chain, shared_options
-from neurons.cli.output import confirm, plain
+from neurons.cli.output import confirm
 from neurons.settings import MinerSettings
 from scoring.competition import load
+from scoring.foreign_words import printable
 
 if TYPE_CHECKING:
     import bittensor as bt
@@ -141,4 +142,4 @@ def _tell(sentences: tuple[str, ...]) -> None:
     """Say it beside the answer, which standard output is for."""
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     for sentence in sentences:
-        console.print(Text(plain(sentence)))
+        console.print(Text(printable(sentence)))

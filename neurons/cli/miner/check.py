@@ -12,10 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from neurons.cli.options import AsJson, CompetitionFile, answer, given
-from neurons.cli.output import plain, prints_aside, stages
+from neurons.cli.output import prints_aside, stages
 from neurons.settings import MinerSettings
 from scoring.competition import Track, load
 from scoring.errors import Code, PlatformError, SubmissionFault
+from scoring.foreign_words import printable
 from scoring.report import Gate
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def _show(found: "CheckedModel | None", faults: Sequence[SubmissionFault], spoke
     if spoken is not None:
         _show_words(console, spoken)
     for fault in faults:
-        console.print(Text.assemble((f"{fault.code} {fault.code.slug}", "bold red"), f"  {plain(fault.told)}"))
+        console.print(Text.assemble((f"{fault.code} {fault.code.slug}", "bold red"), f"  {printable(fault.told)}"))
     if faults:
         console.print("A validator refuses this folder.")
     elif spoken is None:
@@ -149,7 +150,7 @@ def _show_words(console: Console, spoken: SpokenPrompt) -> None:
     from scoring.scores.reasons import GATES
 
     words, said = spoken.words, spoken.words.said
-    console.print(Text(f"“{plain(words.prompt.text)}” {plain(words.prompt.description)}".strip()))
+    console.print(Text(f"“{printable(words.prompt.text)}” {printable(words.prompt.description)}".strip()))
     console.print(
         f"loaded in {words.load_seconds:.1f} s, spoken in {said.seconds:.2f} s (late after {words.late_after:g} s): "
         f"{said.duration:.2f} s of sound at {said.rate} Hz"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from scoring.foreign_words import in_template
 from scoring.report import Factor
 from scoring.types import MICRO
 from voice_api.web.listening import pictures, sound
@@ -39,7 +40,11 @@ def write(path: Path, report: Mapping[str, Any], spoken: "Mapping[str, Spoken]",
 def page(report: Mapping[str, Any], spoken: "Mapping[str, Spoken]", remark: str) -> str:
     """The page, its samples from the lowest score to the highest."""
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        finalize=in_template,
     )
     samples: Sequence[Mapping[str, Any]] = sorted(report["samples"], key=lambda sample: (sample["score"], sample["prompt_id"]))
     factors = [factor for factor in Factor if any(factor in sample["utilities"] for sample in samples)]

@@ -18,10 +18,10 @@ from rich.table import Table
 from rich.text import Text
 
 from neurons.cli.options import AsJson, ChainOptions, CompetitionFile, keys_of, open_chain, shared_options
-from neurons.cli.output import plain
 from neurons.settings import HeartbeatSettings, MinerSettings
 from scoring.competition import load
 from scoring.errors import Code, PlatformError
+from scoring.foreign_words import printable
 from scoring.types import Block
 
 if TYPE_CHECKING:
@@ -171,11 +171,11 @@ class Terminal:
             return
         self._bar.stop()
         stamp = f"{datetime.now(UTC):%H:%M:%S}"
-        self._console.print(Text.assemble((stamp, "dim"), " ", (plain(message.text), _STYLES[message.good])))
+        self._console.print(Text.assemble((stamp, "dim"), " ", (printable(message.text), _STYLES[message.good])))
         if message.kind.value == "cost":
             table = Table("what", "how much", box=SIMPLE_HEAD)
             for name, value in message.facts.items():
-                table.add_row(name.replace("_", " "), f"{value:,}" if isinstance(value, int) else plain(str(value)))
+                table.add_row(name.replace("_", " "), f"{value:,}" if isinstance(value, int) else printable(str(value)))
             self._console.print(table)
 
     def __enter__(self) -> Self:
@@ -190,7 +190,7 @@ class Terminal:
         number, most = message.facts.get("round"), message.facts.get("rounds_at_most")
         total = float(most) if isinstance(most, int) else None
         done = float(number - 1) if isinstance(number, int) else 0.0
-        self._bar.reset(self._task, description=plain(message.text), completed=int(done), total=total, visible=True)
+        self._bar.reset(self._task, description=printable(message.text), completed=int(done), total=total, visible=True)
         self._bar.start()
 
 

@@ -18,10 +18,11 @@ from rich.text import Text
 from neurons.cli.miner import score_files
 from neurons.cli.miner.yardstick import UNASKED, Yardstick, yardstick
 from neurons.cli.options import AsJson, CompetitionFile, NetworkOptions, answer, open_chain, shared_options
-from neurons.cli.output import plain, prints_aside, stages
+from neurons.cli.output import prints_aside, stages
 from neurons.settings import MinerSettings
 from scoring.competition import Competition, Schedule, Track, load
 from scoring.errors import Code, PlatformError
+from scoring.foreign_words import printable
 from scoring.report import Factor, SampleReport
 from scoring.types import MICRO, Block, BlockHash, ContentHash, RoundNumber
 
@@ -227,7 +228,7 @@ def _told(prompt: "Prompt", sample: SampleReport) -> Text:
     """What was asked, in which voice, and what was heard or why there was nothing to hear: a line each."""
     lines = [(prompt.text, ""), (prompt.description, "dim"), (sample.heard, "italic"), (sample.reason, "red")]
     parts = [(line, style) for line, style in lines if line]
-    return Text("\n").join(Text(plain(line), style, overflow="ellipsis") for line, style in parts)
+    return Text("\n").join(Text(printable(line), style, overflow="ellipsis") for line, style in parts)
 
 
 def _show(found: ScoredModel, king: Yardstick) -> None:
@@ -262,4 +263,4 @@ def _show(found: ScoredModel, king: Yardstick) -> None:
         f"score [bold]{report.score / MICRO:.4f}[/] ± {report.stderr / MICRO:.4f}, {where}block hash {found.seed.block_hash}"
     )
     if said := king.beside(report.score):
-        console.print(Text(plain(said), "dim"))
+        console.print(Text(printable(said), "dim"))

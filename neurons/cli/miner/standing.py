@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from neurons.cli.output import plain
+from scoring.foreign_words import printable
 from scoring.types import MICRO, Entrant, entrant
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _name(item: "SubmissionOut") -> Entrant:
 
 
 def _line(name: str, text: str) -> Text:
-    return Text(f"  {name:<7}", "dim") + Text(plain(text))
+    return Text(f"  {name:<7}", "dim") + Text(printable(text))
 
 
 def _place(row: "LeaderboardRowOut") -> str:

@@ -13,9 +13,9 @@ from rich.text import Text
 
 from neurons.cli.miner.standing import Standings
 from neurons.cli.options import AsJson, WalletOptions, address, answer, keys_of, shared_options
-from neurons.cli.output import plain
 from neurons.settings import MinerSettings
 from scoring.errors import EXPLANATIONS, with_advice
+from scoring.foreign_words import printable
 from scoring.types import MICRO, Hotkey, SubmissionId
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _listed(found: "Sequence[SubmissionOut]", turns: "Turns", width: int) -> Ren
 
     What is empty for all is left out, so that the rest has room.
     """
-    rows = [{name: plain(value) for name, value in _row(item, turns.get(item.id)).items()} for item in found]
+    rows = [{name: printable(value) for name, value in _row(item, turns.get(item.id)).items()} for item in found]
     shown = [name for name in rows[0] if any(row[name] for row in rows)]
     columns = {
         name: max(len(word) for text in (name, *(row[name] for row in rows)) for word in text.split(" ")) for name in shown

@@ -14,10 +14,10 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from neurons.cli.options import AsJson, CompetitionFile, WalletOptions, answer, keys_of, shared_options
-from neurons.cli.output import plain
 from neurons.settings import MinerSettings
 from scoring.competition import load
 from scoring.errors import Code, PlatformError
+from scoring.foreign_words import printable
 from scoring.types import MICRO
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _show(found: "ValidationOut", scale: "Anchors", url: str) -> None:
     if found.metrics:
         Console().print(measured(found, scale))
     for reason in found.reasons:
-        console.print(Text(f"  {plain(reason)}"))
+        console.print(Text(f"  {printable(reason)}"))
     console.print(f"score [bold]{found.score / MICRO:.4f}[/], {url}")
 
 

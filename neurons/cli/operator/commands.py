@@ -15,9 +15,9 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from neurons.cli.options import AsJson, WalletOptions, address, answer, keys_of, shared_options
-from neurons.cli.output import plain
 from neurons.settings import ApiClientSettings
 from scoring.errors import Code, PlatformError, with_advice
+from scoring.foreign_words import printable
 from scoring.types import EvaluationId
 
 if TYPE_CHECKING:
@@ -210,14 +210,14 @@ def _show_stuck(rows: "Sequence[StuckOut]") -> None:
         box=SIMPLE_HEAD,
     )
     for row in rows:
-        why = plain(f"[{row.code}] {with_advice(row.reason, row.code)}" if row.code else row.reason or "")
+        why = printable(f"[{row.code}] {with_advice(row.reason, row.code)}" if row.code else row.reason or "")
         table.add_row(
             str(row.evaluation_id),
             str(row.submission_id),
             str(row.round),
             row.queue.value,
             f"{row.parked_why.value}, {row.finished_at:%m-%d %H:%M}",
-            plain(row.host or ""),
+            printable(row.host or ""),
             str(row.failures),
             Text(why),
         )
@@ -232,8 +232,8 @@ def _show_workers(rows: "Sequence[WorkerOut]", evaluations: "Mapping[EvaluationI
     table = Table("worker", "host", "queue", "does", "since", "seen", box=SIMPLE_HEAD)
     for row in rows:
         table.add_row(
-            plain(row.name),
-            plain(row.host),
+            printable(row.name),
+            printable(row.host),
             row.queue.value,
             _does(row, evaluations),
             f"{row.started_at:%m-%d %H:%M}",

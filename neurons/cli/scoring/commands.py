@@ -19,6 +19,7 @@ from neurons.cli.scoring.prompts import prompts
 from neurons.settings import MinerSettings
 from scoring.competition import Profile
 from scoring.errors import Code, PlatformError
+from scoring.foreign_words import printable
 from scoring.judges.standard.models import CATALOGUE, ModelSource, Role, read_catalogue, write_pins
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ def pin(
         pins = pin_models(sources, endpoint, place, lambda role: partial(_advance, bars, rows[role]))
     write_pins(out, pins)
     for role, pinned in pins.items():
-        typer.echo(f"{role}: {pinned.label}")
+        typer.echo(printable(f"{role}: {pinned.label}"))
     typer.echo(f"Written to {out}. Workers that have VOICE_STANDARD_PINS={out} judge with these models.")
 
 

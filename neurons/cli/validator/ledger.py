@@ -15,7 +15,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from neurons.cli.options import AsJson, CompetitionFile, WalletOptions, address, shared_options
-from neurons.cli.output import plain
+from scoring.foreign_words import printable
 
 if TYPE_CHECKING:
     from neurons.settings import ValidatorSettings
@@ -264,10 +264,13 @@ def _print_diff(found: "Divergence", one: str, other: str) -> None:
         console.print(_nothing_differs(found, one, other))
         return
     table = Table(
-        "part", Column("what", overflow="fold"), Column(plain(one), overflow="fold"), Column(plain(other), overflow="fold")
+        "part",
+        Column("what", overflow="fold"),
+        Column(printable(one), overflow="fold"),
+        Column(printable(other), overflow="fold"),
     )
     for row in found.rows[:_SHOWN]:
-        table.add_row(*(Text(plain(text)) for text in (row.part, row.what, row.one, row.other)))
+        table.add_row(*(Text(printable(text)) for text in (row.part, row.what, row.one, row.other)))
     Console().print(table)
     if len(found.rows) > _SHOWN:
         console.print(f"… and {len(found.rows) - _SHOWN} more: --json shows all")
@@ -279,7 +282,7 @@ def _print_diff(found: "Divergence", one: str, other: str) -> None:
 def _nothing_differs(found: "Divergence", one: str, other: str) -> Text:
     mine, theirs = found.ends
     if mine is None or theirs is None:
-        empty = [plain(name) for name, end in ((one, mine), (other, theirs)) if end is None]
+        empty = [printable(name) for name, end in ((one, mine), (other, theirs)) if end is None]
         return Text(f"Nothing was compared: no round is in {' or '.join(empty)}.", "bold yellow")
-    ahead = "" if mine == theirs else f"; {plain(one if mine > theirs else other)} goes on"
+    ahead = "" if mine == theirs else f"; {printable(one if mine > theirs else other)} goes on"
     return Text(f"The same in {found.same} rounds{ahead}.", "bold green")

@@ -25,7 +25,7 @@ from neurons.cli.options import (
     shared_options,
     track_of,
 )
-from neurons.cli.output import plain
+from scoring.foreign_words import printable
 
 if TYPE_CHECKING:
     from neurons.settings import ValidatorSettings
@@ -163,7 +163,7 @@ def _show_attempts(attempts: Sequence["Data"]) -> None:
         return
     table = Table("block", Column("snapshot", no_wrap=True), "outcome", box=SIMPLE_HEAD)
     for each in attempts:
-        table.add_row(str(each["block"]), each["snapshot_hash"], Text(plain(_outcome(each))))
+        table.add_row(str(each["block"]), each["snapshot_hash"], Text(printable(_outcome(each))))
     Console().print(table)
 
 
@@ -189,11 +189,11 @@ def _show_plan(data: "Data") -> None:
     table = Table("uid", Column("hotkey", no_wrap=True), "share", "u16", "why", box=SIMPLE_HEAD)
     for line in data["lines"]:
         facts = str(line["uid"]), _short(line["hotkey"]), _share(line["share"]), str(values.get(line["uid"], ""))
-        table.add_row(*facts, Text(plain(line["reason"])))
+        table.add_row(*facts, Text(printable(line["reason"])))
     console.print(table)
-    console.print(Text(plain(f"Ledger {data['ledger_hash']} after round {data['round']}")))
+    console.print(Text(printable(f"Ledger {data['ledger_hash']} after round {data['round']}")))
     for track, throne in data["thrones"].items():
-        console.print(Text(plain(f"{track}: {throne}")))
+        console.print(Text(printable(f"{track}: {throne}")))
     console.print(f"Burned to uid {data['owner']}: {_share(data['burn']) or '0'}; snapshot {data['snapshot_hash']}")
     console.print(Text(_when(data)))
 
@@ -239,7 +239,7 @@ def _show_explained(found: "Data") -> None:
         facts["lacks"] = found["reason"]
     table = Table(Column(style="bold", no_wrap=True), Column(overflow="fold"), show_header=False, box=None)
     for name, value in (*facts.items(), *(fact for each in found["tracks"] for fact in _in_track(each).items())):
-        table.add_row(name, Text(plain(str(value))))
+        table.add_row(name, Text(printable(str(value))))
     Console().print(table)
 
 
@@ -265,7 +265,7 @@ def _show_changes(found: Sequence["Data"], supposed: str) -> None:
         after = row["after"]
         uid = "" if row["uid"] is None else str(row["uid"])
         shares = _share(row["before"]["share"]), _share(after["share"])
-        table.add_row(uid, _short(row["hotkey"]), *shares, Text(plain(after["reason"])))
+        table.add_row(uid, _short(row["hotkey"]), *shares, Text(printable(after["reason"])))
     Console().print(table)
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from scoring.foreign_words import escaped
+from scoring.foreign_words import escaped, in_template
 from scoring.types import MICRO, Micro
 from voice_api.web.openapi import kind_of
 from voice_api.web.pages import charts
@@ -167,7 +167,11 @@ def moment(at: datetime) -> str:
 def environment() -> Environment:
     """The templates, in which everything is escaped and nothing may be missing."""
     found = Environment(
-        loader=PackageLoader("voice_api.web", "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=PackageLoader("voice_api.web", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        finalize=in_template,
     )
     found.filters |= {"evidence": evidence, "signed": signed, "sparkline": charts.sparkline, "query": query, "sentence": sentence}
     found.globals |= {"evidence_chart": charts.evidence_chart, "evidence_share": charts.evidence_share}
