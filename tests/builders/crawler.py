@@ -11,6 +11,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 import httpx
 
 MOST_PAGES = 400
+HOW = "/how#"
 _NAME = re.compile(r"[0-9A-Za-z@-]{40,}|\d+")
 _NO_PAGES = ("/v1/", "/static/", "/docs", "/openapi.json", "/metrics")
 
@@ -22,6 +23,10 @@ class ReadPage(HTMLParser):
     links: list[str] = field(default_factory=list)
     numbers: list[tuple[str, str]] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
+    unexplained: list[str] = field(default_factory=list)
+    """Sources of numbers that neither are a link to how they are computed nor are followed by one."""
+    _named: str = ""
+    """The source of a number that names something: a link to its explanation has to come next."""
 
     def __post_init__(self) -> None:
         HTMLParser.__init__(self)
@@ -29,12 +34,17 @@ class ReadPage(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Keep what an element says."""
         said = {name: value or "" for name, value in attrs}
+        explains = tag == "a" and said.get("href", "").startswith(HOW)
+        if self._named and not explains:
+            self.unexplained.append(self._named)
+        self._named = ""
         if tag == "a" and "href" in said:
             self.links.append(said["href"])
         if "id" in said:
             self.ids.append(said["id"])
         if "data-number" in said:
             self.numbers.append((said["data-number"], said.get("data-source", "")))
+            self._named = "" if explains else said.get("data-source", "")
 
 
 @dataclass(slots=True)
@@ -69,6 +79,12 @@ def crawl(url: str) -> Visit:
                 if not sources.say(shown, source):
                     visit.wrong.append(f"{path}: {shown} is not what {source} says")
         visit.wrong += [f"{path}: two elements have one id" for path, page in visit.pages.items() if _doubled(page.ids)]
+        visit.wrong += [
+            f"{path}: no link says how {each} comes about" for path, page in visit.pages.items() for each in page.unexplained
+        ]
+        known = {f"{HOW}{each}" for each in visit.pages["/how"].ids}
+        led = {link for page in visit.pages.values() for link in page.links if link.startswith(HOW)}
+        visit.wrong += [f"{link} is no paragraph" for link in sorted(led - known)]
     return visit
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from scoring.errors import Code
+from scoring.report import Factor
 from scoring.types import EvaluationId, RoundNumber, SubmissionId
 from voice_api.db.states import EvaluationState, ParkedWhy, QueueName
 from voice_api.schemas.wire import Page, ScoreOut, Wire
@@ -40,3 +41,28 @@ class EvaluationPage(Page[EvaluationOut]):
     """Evaluations, oldest first; `next` is the next page's `after`, absent on the last page."""
 
     next: Annotated[EvaluationId | None, Field(examples=[28_113])]
+
+
+class AnchoredMetricOut(Wire):
+    """A metric's mean over an evaluation's samples beside its two anchors, in the metric's own unit."""
+
+    name: Annotated[str, Field(examples=["wer"])]
+    bad: Annotated[float, Field(description="What counts as 0.", examples=[0.5])]
+    human: Annotated[float, Field(description="What counts as 1.", examples=[0.02])]
+    mean: Annotated[float, Field(description="Over the samples whose gates are open.", examples=[0.07])]
+    utility: Annotated[float, Field(description="Of the mean, 0 … 1.", examples=[0.9])]
+
+
+class AnchoredFactorOut(Wire):
+    """A factor's mean over an evaluation's samples, and its metrics, the worst first."""
+
+    name: Factor
+    weight: Annotated[float, Field(description="In the score, 0 … 1.", examples=[0.35])]
+    utility: Annotated[float, Field(description="Mean of the samples', 0 … 1.", examples=[0.87])]
+    metrics: tuple[AnchoredMetricOut, ...]
+
+
+class AnchoredFactorsOut(Wire):
+    """The means behind an evaluation; none where every gate was closed, or where its round had other rules than this API."""
+
+    factors: tuple[AnchoredFactorOut, ...]

@@ -16,6 +16,7 @@ from scoring.foreign_words import escaped, in_template
 from scoring.types import MICRO, Micro
 from voice_api.web.openapi import kind_of
 from voice_api.web.pages import charts
+from voice_api.web.pages.paragraphs import paragraph
 
 POLICY = "; ".join(
     (
@@ -176,7 +177,7 @@ def environment() -> Environment:
     found.filters |= {"evidence": evidence, "signed": signed, "sparkline": charts.sparkline, "query": query, "sentence": sentence}
     found.globals |= {"evidence_chart": charts.evidence_chart, "evidence_share": charts.evidence_share}
     found.filters |= {"duration": duration, "grouped": grouped, "moment": moment, "percent": percent}
-    found.filters |= {"decimal": decimal, "kind": kind_of, "short": short, "told": told}
+    found.filters |= {"decimal": decimal, "kind": kind_of, "paragraph": paragraph, "short": short, "told": told}
     found.globals["static"] = static_path
     return found
 

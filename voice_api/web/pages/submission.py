@@ -18,8 +18,8 @@ from voice_api.db.evaluations import Evaluation
 from voice_api.db.states import EvaluationState, RoundState
 from voice_api.db.submissions import Submission
 from voice_api.schemas import MOST_ROWS
+from voice_api.web.anchored import AnchoredFactor, anchored
 from voice_api.web.dependencies import Service, ServiceDep
-from voice_api.web.pages.anchored import AnchoredFactor, anchored
 from voice_api.web.pages.heard import HeardSample, heard_samples
 from voice_api.web.pages.page import page
 from voice_api.web.round_prompts import round_prompts
@@ -29,7 +29,7 @@ from voice_api.web.standings import StandingRow, ledger_standings, listed
 
 router = APIRouter(include_in_schema=False, route_class=Route)
 
-SAMPLES = 20
+SAMPLES = 16
 """Samples of a page: each brings a player and two pictures."""
 _MOST_EVENTS = 100
 
@@ -47,8 +47,6 @@ class ShownEvaluation:
     hardware: str
     """As the receipt says it; '' where it does not."""
     factors: tuple[AnchoredFactor, ...]
-    weights: str
-    """Where /v1 has the factors' weights."""
     answers: tuple[HeardSample, ...]
     """Of this page."""
     lengths: tuple[float | None, ...]
@@ -136,7 +134,6 @@ async def _shown(service: Service, chosen: Evaluation, first: int) -> ShownEvalu
         groups=tuple(_groups(receipt)),
         hardware=str(receipt.get("hardware") or ""),
         factors=anchored(rows, asked.rules),
-        weights=_weights(service, chosen),
         answers=answers,
         lengths=tuple(await asyncio.gather(*(clip_seconds(service, each.sample.pcm_sha256) for each in answers))),
         first=first,
@@ -145,12 +142,6 @@ async def _shown(service: Service, chosen: Evaluation, first: int) -> ShownEvalu
         own_rules=of_round.competition_hash not in _released(),
         why=asked.why,
     )
-
-
-def _weights(service: Service, chosen: Evaluation) -> str:
-    tracks = [track.name for track in service.schedule.at(chosen.round).track]
-    at = tracks.index(chosen.track) if chosen.track in tracks else 0
-    return f"/v1/competition?round={chosen.round}#/rules/track/{at}/factors/"
 
 
 @cache

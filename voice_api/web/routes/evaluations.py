@@ -5,10 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from scoring.types import RoundNumber, SubmissionId
-from voice_api.schemas.evaluations import EvaluationOut, EvaluationPage
+from voice_api.schemas import MOST_ROWS
+from voice_api.schemas.evaluations import AnchoredFactorOut, AnchoredFactorsOut, EvaluationOut, EvaluationPage
 from voice_api.schemas.receipts import SamplePage
+from voice_api.web.anchored import anchored
 from voice_api.web.dependencies import ServiceDep
 from voice_api.web.openapi import LOOKUP_ERRORS, READ_ERRORS
+from voice_api.web.round_prompts import round_prompts
 from voice_api.web.route import After, EvaluationKey, Limit, Position, Route, cut
 from voice_api.web.sample_view import sample_page
 
@@ -39,3 +42,12 @@ async def get(evaluation_id: EvaluationKey, service: ServiceDep) -> EvaluationOu
 async def samples(evaluation_id: EvaluationKey, service: ServiceDep, after: Position = None, limit: Limit = 50) -> SamplePage:
     """The samples of an evaluation in the round's own order, each with what was asked; empty unless it was scored."""
     return await sample_page(service, evaluation_id, after, limit)
+
+
+@router.get("/{evaluation_id}/factors", responses=LOOKUP_ERRORS)
+async def factors(evaluation_id: EvaluationKey, service: ServiceDep) -> AnchoredFactorsOut:
+    """The means of an evaluation's samples: each factor, and its metrics between the anchors that count as bad and as human."""
+    known = await service.stores.queue.get(evaluation_id)
+    rows = await service.stores.queue.samples(known.id, limit=MOST_ROWS)
+    asked = round_prompts(service.schedule, await service.stores.rounds.get(known.round), known.track)
+    return AnchoredFactorsOut(factors=tuple(AnchoredFactorOut.model_validate(each) for each in anchored(rows, asked.rules)))
