@@ -36,10 +36,16 @@ async def reading(url: str) -> AsyncIterator[AsyncIterator[str]]:
 async def next_change(lines: AsyncIterator[str]) -> list[str]:
     """The topics of the next event."""
     async for line in lines:
-        if line.startswith("data: "):
-            topics: list[str] = json.loads(line.removeprefix("data: "))
+        if line == "event: change":
+            topics: list[str] = json.loads((await anext(lines)).removeprefix("data: "))
             return topics
     raise AssertionError("the stream ended")
+
+
+async def listens(lines: AsyncIterator[str]) -> None:
+    """Wait until the stream says that all that changes from now on is told."""
+    while await anext(lines) != "event: listening":
+        pass
 
 
 async def test_an_open_page_hears_what_changed(
@@ -51,7 +57,7 @@ async def test_an_open_page_hears_what_changed(
     """A commitment and a new registry are told within seconds, each by its name."""
     url = listen(api_settings())
     async with reading(url) as lines:
-        await asyncio.sleep(1.5)  # the first question says what is known: only what differs from it is news
+        await listens(lines)
         await Submissions(pool).add([new_submission()])
         assert await next_change(lines) == ["events"]
         await Registry(pool).replace(
@@ -69,7 +75,7 @@ async def test_a_stopping_server_waits_for_no_listener(api_settings: Callable[..
             assert await anext(lines) == "retry: 3000"
             server.should_exit = True
             async with asyncio.timeout(5):
-                assert [line async for line in lines if line.startswith("event")] == []
+                assert [line async for line in lines if line == "event: change"] == []
                 await serving
 
 

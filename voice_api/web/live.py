@@ -69,6 +69,8 @@ class LiveNews:
         self._most, self._most_of_address = most, most_of_address
         self._listeners: dict[Listener, str] = {}
         self._poller: asyncio.Task[None] | None = None
+        self._begun = asyncio.Event()
+        """Set while the poller knows a state: whatever differs from it is told."""
         self.stopped = False
         """Whether every stream shall end."""
 
@@ -87,9 +89,19 @@ class LiveNews:
         finally:
             del self._listeners[listener]
 
+    async def begun(self, within: timedelta) -> bool:
+        """Whether all that changes from now on is told; waits for that, at most so long."""
+        try:
+            async with asyncio.timeout(within.total_seconds()):
+                await self._begun.wait()
+        except TimeoutError:
+            return False
+        return not self.stopped
+
     def stop(self) -> None:
         """End every stream: whoever stops the server would wait for them."""
         self.stopped = True
+        self._begun.set()
         for listener in self._listeners:
             listener.tell(frozenset())
         if self._poller is not None:
@@ -100,9 +112,12 @@ class LiveNews:
         try:
             while self._listeners and not self.stopped:
                 known = await self._tell_since(known)
+                if known is not None:
+                    self._begun.set()
                 await asyncio.sleep(self._every.total_seconds())
         finally:
             self._poller = None
+            self._begun.clear()
 
     async def _tell_since(self, known: NewestState | None) -> NewestState | None:
         try:

@@ -33,7 +33,12 @@ class EventStream(StreamingResponse):
             await super().__call__(scope, receive, send)
 
     async def _frames(self, listener: Listener) -> AsyncIterator[str]:
+        """First that it listens, once everything from then on is told: what a page showed before that, it fetches again."""
         yield f"retry: {_RECONNECT_MS}\n\n"
+        while not self._news.stopped and not await self._news.begun(HEARTBEAT):
+            yield ": not yet\n\n"
+        if not self._news.stopped:
+            yield "event: listening\ndata: []\n\n"
         while not self._news.stopped:
             topics = await listener.news(HEARTBEAT)
             yield f"event: change\ndata: {json.dumps(topics)}\n\n" if topics else ": nothing new\n\n"

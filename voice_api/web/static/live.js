@@ -69,13 +69,11 @@
     }, PAUSE);
   };
 
-  let connections = 0;
   const listen = () => {
     const source = new EventSource("/v1/live");
-    source.addEventListener("open", () => {
+    source.addEventListener("listening", () => {
       tell("connected", "live");
-      connections += 1;
-      if (connections > 1) refresh(); // what changed while the connection was away was told to nobody
+      refresh(); // what changed since the page was written, or while the connection was away, was told to nobody
     });
     source.addEventListener("change", (event) => {
       const topics = JSON.parse(event.data);
