@@ -1,11 +1,15 @@
 """The system's Chromium, driven by Playwright: it loads what a page names from loopback, and nothing else."""
 
+import asyncio
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from typing import TypeVar
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
+Seen = TypeVar("Seen")
 _OPTIONS = (
     "--disable-gpu",
     "--disable-quic",
@@ -33,6 +37,38 @@ def opened() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+class SharedBrowser:
+    """A browser for many tests, in a thread of its own: the library wants one, and a test's loop serves meanwhile. Starting it takes
+    longer than most of what it is asked.
+    """
+
+    def __init__(self, thread: ThreadPoolExecutor, browser: Browser) -> None:
+        self._thread, self._browser = thread, browser
+
+    async def visit(self, look: Callable[[Browser], Seen]) -> Seen:
+        """What a function sees; no page that it opened is left."""
+
+        def look_and_leave() -> Seen:
+            try:
+                return look(self._browser)
+            finally:
+                for context in self._browser.contexts:
+                    context.close()
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, look_and_leave)
+
+
+@contextmanager
+def shared() -> Iterator[SharedBrowser]:
+    """A browser without a window, for as long as the context lasts."""
+    with ThreadPoolExecutor(1, "browser") as thread, ExitStack() as stack:
+        browser = thread.submit(stack.enter_context, opened()).result()
+        try:
+            yield SharedBrowser(thread, browser)
+        finally:
+            thread.submit(stack.close).result()
 
 
 def new_page(browser: Browser, url: str, size: tuple[int, int] = WIDE, *, dark: bool = False) -> tuple[Page, list[str]]:

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -46,6 +46,7 @@ from scoring.types import (
     Uid,
 )
 from tests.builders import chain
+from tests.builders.browser import SharedBrowser, shared
 from tests.builders.ranking import SMALL
 from tests.builders.speeches import crown, scored
 from voice_api.db.database import Pool
@@ -232,6 +233,13 @@ async def serve() -> AsyncIterator[Callable[[ApiSettings], Awaitable[httpx.ASGIT
             return httpx.ASGITransport(app)
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def shared_browser() -> Iterator[SharedBrowser]:
+    """One browser for all tests of this process that ask for it."""
+    with shared() as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -1,15 +1,14 @@
 """The pages of listening in a browser: by keys alone, on a phone, and without scripts."""
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from tests.builders.audible import audible_round
-from tests.builders.browser import NARROW, WIDE, chromium, new_page, opened
+from tests.builders.browser import NARROW, WIDE, SharedBrowser, chromium, new_page
 from voice_api.settings import ApiSettings
 
 if TYPE_CHECKING:
@@ -29,20 +28,19 @@ async def url(
     return listen(api_settings(store_place=tmp_path / "store"))
 
 
-async def test_a_pair_is_voted_on_by_keys(url: str) -> None:
+async def test_a_pair_is_voted_on_by_keys(url: str, shared_browser: SharedBrowser) -> None:
     """Heard, voted on, told, and on to the next one, without a hand on the mouse."""
 
-    def drive() -> tuple[list[str], list[str]]:
-        with opened() as browser:
-            page, errors = new_page(browser, url)
-            page.goto("/listen/pair")
-            page.keyboard.press(" ")
-            page.wait_for_selector(PLAYING)
-            page.keyboard.press("2")
-            heads = [_pressed(page, "b"), _pressed(page, "n"), _pressed(page, "t")]
-            return heads, errors
+    def drive(browser: Browser) -> tuple[list[str], list[str]]:
+        page, errors = new_page(browser, url)
+        page.goto("/listen/pair")
+        page.keyboard.press(" ")
+        page.wait_for_selector(PLAYING)
+        page.keyboard.press("2")
+        heads = [_pressed(page, "b"), _pressed(page, "n"), _pressed(page, "t")]
+        return heads, errors
 
-    heads, errors = await asyncio.to_thread(drive)
+    heads, errors = await shared_browser.visit(drive)
     assert (heads, errors) == (["You said: B is better", "Which is better?", "You said: a tie"], [])
 
 
@@ -53,68 +51,65 @@ def _pressed(page: Page, key: str) -> str:
     return page.inner_text("h1")
 
 
-async def test_keys_that_come_too_soon_or_too_often_break_nothing(url: str) -> None:
+async def test_keys_that_come_too_soon_or_too_often_break_nothing(url: str, shared_browser: SharedBrowser) -> None:
     """Pressed twice while the clips are fetched it plays once; and without a place to remember anything it plays, too."""
 
-    def drive() -> tuple[int, str, list[str]]:
-        with opened() as browser:
-            page, errors = new_page(browser, url)
-            page.add_init_script(
-                """
-                Object.defineProperty(window, "sessionStorage", { get() { throw new DOMException("no", "SecurityError"); } });
-                window.sources = 0;
-                const start = AudioBufferSourceNode.prototype.start;
-                AudioBufferSourceNode.prototype.start = function (...at) { window.sources += 1; return start.apply(this, at); };
-                """
-            )
-            page.goto("/listen?models=1,2")
-            page.evaluate(
-                """() => {
-                  for (const key of [" ", " ", "2"])
-                    document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
-                }"""
-            )
-            page.wait_for_selector(PLAYING)
-            return int(page.evaluate("() => window.sources")), page.get_attribute("#transport", "data-active") or "", errors
+    def drive(browser: Browser) -> tuple[int, str, list[str]]:
+        page, errors = new_page(browser, url)
+        page.add_init_script(
+            """
+            Object.defineProperty(window, "sessionStorage", { get() { throw new DOMException("no", "SecurityError"); } });
+            window.sources = 0;
+            const start = AudioBufferSourceNode.prototype.start;
+            AudioBufferSourceNode.prototype.start = function (...at) { window.sources += 1; return start.apply(this, at); };
+            """
+        )
+        page.goto("/listen?models=1,2")
+        page.evaluate(
+            """() => {
+              for (const key of [" ", " ", "2"])
+                document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+            }"""
+        )
+        page.wait_for_selector(PLAYING)
+        return int(page.evaluate("() => window.sources")), page.get_attribute("#transport", "data-active") or "", errors
 
-    assert await asyncio.to_thread(drive) == (2, "1", [])
+    assert await shared_browser.visit(drive) == (2, "1", [])
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-async def test_a_phone_scrolls_down_only(url: str, dark: bool) -> None:
+async def test_a_phone_scrolls_down_only(url: str, shared_browser: SharedBrowser, dark: bool) -> None:
     """No page of listening is wider than 390 px, and none says anything on the console."""
 
-    def drive() -> tuple[list[int], list[str]]:
-        with opened() as browser:
-            page, errors = new_page(browser, url, NARROW, dark=dark)
-            widths = []
-            for path in ("/listen?models=1,2", "/listen/pair", "/submissions/1"):
-                page.goto(path)
-                page.wait_for_timeout(200)
-                widths.append(int(page.evaluate("() => document.documentElement.scrollWidth")))
-            return widths, errors
+    def drive(browser: Browser) -> tuple[list[int], list[str]]:
+        page, errors = new_page(browser, url, NARROW, dark=dark)
+        widths = []
+        for path in ("/listen?models=1,2", "/listen/pair", "/submissions/1"):
+            page.goto(path)
+            page.wait_for_timeout(200)
+            widths.append(int(page.evaluate("() => document.documentElement.scrollWidth")))
+        return widths, errors
 
-    widths, errors = await asyncio.to_thread(drive)
+    widths, errors = await shared_browser.visit(drive)
     assert (widths, errors) == ([NARROW[0]] * 3, [])
 
 
-async def test_without_scripts_everything_can_be_heard_and_chosen(url: str) -> None:
+async def test_without_scripts_everything_can_be_heard_and_chosen(url: str, shared_browser: SharedBrowser) -> None:
     """Each clip has its player, and the forms lead on."""
 
-    def drive() -> tuple[int, str, str]:
-        with opened() as browser:
-            context = browser.new_context(base_url=url, java_script_enabled=False, viewport={"width": WIDE[0], "height": WIDE[1]})
-            page = context.new_page()
-            page.goto("/listen")
-            players = page.locator("audio").count()
-            page.select_option('select[name="prompt"]', "g01.a")
-            with page.expect_navigation():
-                page.get_by_role("button", name="Hear these").click()
-            chosen = page.inner_text("#asked-title")
-            page.goto("/listen/pair")
-            with page.expect_navigation():
-                page.get_by_role("button", name="A is better").click()
-            return players, chosen, page.inner_text("h1")
+    def drive(browser: Browser) -> tuple[int, str, str]:
+        context = browser.new_context(base_url=url, java_script_enabled=False, viewport={"width": WIDE[0], "height": WIDE[1]})
+        page = context.new_page()
+        page.goto("/listen")
+        players = page.locator("audio").count()
+        page.select_option('select[name="prompt"]', "g01.a")
+        with page.expect_navigation():
+            page.get_by_role("button", name="Hear these").click()
+        chosen = page.inner_text("#asked-title")
+        page.goto("/listen/pair")
+        with page.expect_navigation():
+            page.get_by_role("button", name="A is better").click()
+        return players, chosen, page.inner_text("h1")
 
-    players, chosen, told = await asyncio.to_thread(drive)
+    players, chosen, told = await shared_browser.visit(drive)
     assert (players, "g01.a" in chosen, told) == (2, True, "You said: A is better")
