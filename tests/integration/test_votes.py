@@ -104,6 +104,15 @@ async def test_what_cannot_be_voted_on_is_refused(bed: "ValidatorBed", listener:
     assert await code(one) == (409, Code.STATE_CONFLICT)
 
 
+async def test_a_track_that_there_is_not_is_refused(listener: From) -> None:
+    """Instead of zeros that look like an answer; the tracks that there are stand in the refusal."""
+    client = listener("192.0.2.1")
+    answers = [await client.get("/v1/votes/agreement?track=none"), await client.post("/v1/votes/pairs?track=none")]
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(422, Code.REQUEST_INVALID)] * 2
+    assert all("there is no track 'none': choose small" in answer.json()["detail"] for answer in answers)
+    assert (await client.get("/v1/votes/agreement?track=small")).json()["votes"] == 0
+
+
 async def test_one_address_has_one_vote_on_two_clips(bed: "ValidatorBed", listener: From, pool: Pool) -> None:
     """What it voted on is not shown to it again; shown before, on whichever side, it cannot be voted on twice; another may vote."""
     one, other = listener("2001:db8::1"), listener("2001:db8:1::1")

@@ -18,6 +18,7 @@ from voice_api.web.listening.agreement import MOST_VOTES, Agreement, agreement, 
 from voice_api.web.listening.derived import Derived
 from voice_api.web.listening.pairs import BlindPair, draw_clips, draw_models, draw_round
 from voice_api.web.routes.samples import derived_of, kept_flac
+from voice_api.web.tracks import known_or_raise
 
 PER_MINUTE = 20
 """Pairs and votes, taken together, of one address in a minute: more than anybody can hear."""
@@ -65,7 +66,11 @@ async def voter_of(request: Request, service: Service) -> str:
 
 
 async def show_pair(service: Service, voter: str, track: str | None = None) -> ShownPair:
-    """Draw a pair whose clips are there, of one track if asked; raises PlatformError(NOT_FOUND) where there is none."""
+    """Draw a pair whose clips are there, of one track if asked; raises PlatformError(NOT_FOUND) where there is none.
+
+    Raises PlatformError(REQUEST_INVALID) for an unknown track.
+    """
+    known_or_raise(service, track)
     rounds = await service.stores.votes.rounds(track)
     for _ in range(_TRIES):
         pair = await _draw(service, voter, rounds)
@@ -136,7 +141,11 @@ async def keep_vote(service: Service, voter: str, pair: UUID, choice: VoteChoice
 
 
 async def agreement_of(service: Service, track: str | None = None) -> Agreement:
-    """How well listeners and judges agree over the newest votes, of one track if asked; computed anew after a vote only."""
+    """How well listeners and judges agree over the newest votes, of one track if asked; computed anew after a vote only.
+
+    Raises PlatformError(REQUEST_INVALID) for an unknown track.
+    """
+    known_or_raise(service, track)
 
     async def computed() -> Agreement:
         return await asyncio.to_thread(agreement, await service.stores.votes.newest(MOST_VOTES, track))

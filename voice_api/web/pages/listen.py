@@ -19,6 +19,7 @@ from voice_api.web.pages.page import page
 from voice_api.web.round_prompts import RoundPrompts, round_prompts
 from voice_api.web.route import Route
 from voice_api.web.standings import ledger_standings
+from voice_api.web.tracks import known_or_raise, tracks_of
 
 router = APIRouter(include_in_schema=False, route_class=Route)
 
@@ -65,7 +66,9 @@ async def listen(
     """The same prompt by up to four models of a closed round; without a choice, the king and its nearest rival."""
     bench = await _bench(service, track or None, _whole(number, "round"), _ids(models))
     if bench is None:
-        return page("listen.html", path="/listen", title="Listen", bench=None, tracks=_tracks(service), track=track)
+        return page(
+            "listen.html", path="/listen", title="Listen", bench=None, newest=None, tracks=tracks_of(service), track=track
+        )
     asked = round_prompts(service.schedule, await service.stores.rounds.get(bench.place.round), bench.place.track)
     answers = await asyncio.gather(*(_answers(service, entry, asked) for entry in bench.chosen))
     ids = list(dict.fromkeys(each.sample.prompt_id for found in answers for each in found))
@@ -76,7 +79,8 @@ async def listen(
         path="/listen",
         title="Listen",
         bench=bench,
-        tracks=_tracks(service),
+        newest=next((each.round for each in bench.rounds if each.track == bench.place.track), bench.place.round),
+        tracks=tracks_of(service),
         track=bench.place.track,
         why=asked.why,
         prompts=[(name, asked.prompt(name)) for name in ids],
@@ -93,8 +97,7 @@ async def listen(
 
 async def _bench(service: Service, track: str | None, number: int | None, ids: Sequence[int]) -> Bench | None:
     """What was chosen; None where nothing can be heard yet. Raises PlatformError(REQUEST_INVALID) for what cannot be chosen."""
-    if track is not None and track not in _tracks(service):
-        raise _wrong(f"there is no track {track[:40]!r}: choose {' or '.join(_tracks(service))}")
+    known_or_raise(service, track)
     votes = service.stores.votes
     rounds = await votes.rounds(track, least=1)
     if not rounds and number is None:
@@ -182,10 +185,6 @@ def _ids(models: Sequence[str]) -> list[int]:
     if len(named) > MOST_MODELS:
         raise _wrong(f"{len(named)} models are chosen: choose {MOST_MODELS} at most")
     return named
-
-
-def _tracks(service: Service) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(track.name for version in service.schedule.version for track in version.track))
 
 
 def _wrong(detail: str) -> PlatformError:
