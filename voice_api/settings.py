@@ -208,6 +208,8 @@ class ApiSettings(StoreSettings, SpeechSettings):
     """Where pages say that a model's files are."""
     rate_per_minute: int = Field(default=60, ge=0, le=1_000_000, validation_alias="VOICE_RATE_PER_MINUTE")
     rate_address_per_minute: int = Field(default=600, ge=0, le=1_000_000, validation_alias="VOICE_RATE_ADDRESS_PER_MINUTE")
+    database_patience: Seconds = Field(default=timedelta(seconds=4), validation_alias="VOICE_API_DATABASE_SECONDS")
+    """The longest that PostgreSQL is waited for, for a connection and for each answer: whoever asks waits for both."""
     upload_bytes: int = Field(default=20 * 1024 * 1024, ge=1024, validation_alias="VOICE_UPLOAD_BYTES")
     copies_folder: Path | None = Field(default=None, validation_alias="VOICE_COPIES")
     """Where listening copies and pictures are kept; without it they are made each time they are asked for."""

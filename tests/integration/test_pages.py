@@ -177,6 +177,20 @@ async def test_the_status_is_shown_while_the_database_is_away(serve: Serve, api_
     assert ("Requests cannot be served now: database" in text, "Not known while PostgreSQL is away" in text) == (True, True)
 
 
+async def test_the_status_names_missing_tables(
+    serve: Serve, api_settings: Callable[..., ApiSettings], empty_database_url: str
+) -> None:
+    """Before migrations PostgreSQL is there: it is the tables that are not, and the page says what makes them."""
+    transport = await serve(api_settings(database_url=empty_database_url))
+    async with httpx.AsyncClient(base_url="http://voice.test", transport=transport) as client:
+        text = await shown(client, "/status")
+    assert ("now: migrations" in text, "`voice db upgrade` makes them" in text, "PostgreSQL is away" in text) == (
+        True,
+        True,
+        False,
+    )
+
+
 async def test_words_of_strangers_are_never_markup(
     serve: Serve,
     api_settings: Callable[..., ApiSettings],

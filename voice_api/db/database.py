@@ -36,8 +36,8 @@ _OUTAGES = (
 )
 _NO_SCHEMA = "the database is not migrated: `voice db upgrade` makes its tables"
 _NOT_A_URL = "DATABASE_URL is not a PostgreSQL URL"
-_CONNECT_SECONDS = 10
-_COMMAND_SECONDS = 30
+_CONNECT_SECONDS = 10.0
+_COMMAND_SECONDS = 30.0
 _CLOSE_SECONDS = 5
 _QUERIES = Path(__file__).with_name("queries")
 _HEADING = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
@@ -52,14 +52,15 @@ JsonObject = Mapping[str, Any]
 class Pool:
     """A pool of connections that speak JSON, time out, and report every outage by one name."""
 
-    def __init__(self, pool: Any) -> None:
-        self._pool = pool
+    def __init__(self, pool: Any, lends_within: float = _CONNECT_SECONDS) -> None:
+        """`lends_within`: the seconds within which a connection is lent, and is taken back."""
+        self._pool, self._lends_within = pool, lends_within
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """Lend a connection; raises DatabaseUnavailable when there is none, or when it breaks while lent."""
         with _named_outages():
-            async with self._pool.acquire(timeout=_CONNECT_SECONDS) as connection:
+            async with self._pool.acquire(timeout=self._lends_within) as connection:
                 with _named_breaks(connection):
                     yield connection
 
@@ -96,29 +97,35 @@ class OneConnection:
         yield self._connection
 
 
-async def connect(url: str, *, application: str = "voice", size: int = 10, lazy: bool = False) -> Pool:
+async def connect(
+    url: str, *, application: str = "voice", size: int = 10, lazy: bool = False, patience: float | None = None
+) -> Pool:
     """Open a pool of at most `size` connections, which the caller closes; raises DatabaseUnavailable.
 
     `application` is the name under which PostgreSQL lists the connections. A `lazy` one connects when it is first used, so that
-    a process can start, and say that it is not ready, while PostgreSQL is away.
+    a process can start, and say that it is not ready, while PostgreSQL is away. `patience`: the seconds that a connection, and the
+    answer to a command, are waited for; without it as long as a daemon can.
     """
+    lends_within, answers_within = patience or _CONNECT_SECONDS, patience or _COMMAND_SECONDS
     with _named_outages():
         pool = await asyncpg.create_pool(
             _checked(url),
             min_size=0 if lazy else 1,
             max_size=size,
             init=_speak_json,
-            timeout=_CONNECT_SECONDS,
-            command_timeout=_COMMAND_SECONDS,
+            timeout=lends_within,
+            command_timeout=answers_within,
             server_settings={"application_name": application},
         )
-    return Pool(pool)
+    return Pool(pool, lends_within)
 
 
 @asynccontextmanager
-async def open_pool(url: str, *, application: str = "voice", size: int = 10, lazy: bool = False) -> AsyncIterator[Pool]:
+async def open_pool(
+    url: str, *, application: str = "voice", size: int = 10, lazy: bool = False, patience: float | None = None
+) -> AsyncIterator[Pool]:
     """`connect` for as long as the context lasts."""
-    pool = await connect(url, application=application, size=size, lazy=lazy)
+    pool = await connect(url, application=application, size=size, lazy=lazy, patience=patience)
     try:
         yield pool
     finally:

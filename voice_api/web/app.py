@@ -155,7 +155,9 @@ def _lifespan(settings: ApiSettings, schedule: Schedule, metrics: ApiMetrics) ->
             retry=Retry(NoBackoff(), 0),  # a nonce that is stored twice is a replay; who asks is told to ask again
         )
         url, redis_url = settings.database_url.get_secret_value(), settings.redis_url.get_secret_value()
-        async with redis, open_pool(url, application="voice api", lazy=True) as pool, reachable.told(url, redis_url):
+        patience = settings.database_patience.total_seconds()
+        opened = open_pool(url, application="voice api", lazy=True, patience=patience)
+        async with redis, opened as pool, reachable.told(url, redis_url):
             app.state.service = service = Service.over(settings, schedule, metrics, pool, redis)
             await open_nonces(redis)
             try:

@@ -1,6 +1,8 @@
 """Whether the process lives, whether it can serve, and its numbers."""
 
 from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
 from http import HTTPStatus
 
 from fastapi import APIRouter, Response
@@ -32,7 +34,9 @@ async def ready(service: ServiceDep, response: Response) -> Readiness:
     How old the registry is, whether a dispatcher leads and which workers live is told beside it: the API serves without them.
     """
     response.headers["Cache-Control"] = "no-store"
-    parts = (*await _database(service), *await _redis(service), *await _network(service))
+    database = await _database(service)
+    network = await _network(service) if database[0].ready else _network_parts(service)  # one that hangs is waited for once
+    parts = (*database, *await _redis(service), *network)
     readiness = Readiness(ready=all(part.ready for part in parts if part.needed), parts=parts)
     if not readiness.ready:
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
@@ -85,12 +89,19 @@ async def _redis(service: Service) -> tuple[Part, Part]:
 
 
 async def _network(service: Service) -> tuple[Part, Part, Part]:
-    """The registry, the dispatcher and the workers; nothing is known of them while the database is away."""
+    """The registry, the dispatcher and the workers."""
     try:
         age, led = await service.stores.watch.registry_age(), await service.stores.watch.led()
         live = [worker.queue for worker in await service.stores.workers.live(LIVE) if not worker.draining]
     except DatabaseUnavailable:
-        age, led, live = None, False, []
+        return _network_parts(service)
+    return _network_parts(service, age, led=led, live=live)
+
+
+def _network_parts(
+    service: Service, age: timedelta | None = None, *, led: bool = False, live: Sequence[QueueName] = ()
+) -> tuple[Part, Part, Part]:
+    """How the registry (its age), the dispatcher and the workers (their queues) stand; nothing is known while the database is away."""
     received = "never received" if age is None else f"received {int(age.total_seconds())} s ago"
     counts = ", ".join(f"{live.count(queue)} {queue}" for queue in QueueName)
     return (

@@ -25,8 +25,9 @@ async def get(service: ServiceDep, response: Response) -> StatusOut:
     """Each part, the queues, the validators' last steps, and what waits for an operator. It answers while the database is away, too."""
     readiness = await ready(service, Response())
     response.headers["Cache-Control"] = "no-store"
+    away = any(part.name == "database" and not part.ready for part in readiness.parts)
     try:
-        known = await _known(service)
+        known = _UNKNOWN if away else await _known(service)
     except DatabaseUnavailable:
         known = _UNKNOWN
     return StatusOut(ready=readiness.ready, parts=readiness.parts, **known)
