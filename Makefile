@@ -20,7 +20,7 @@ SOAK_ARGS ?=
 WHITEBOX_ARGS ?=
 README ?=
 
-.PHONY: help demo test test-unit test-slow test-chaos soak simulate bench-validator lint fmt clean compose-check bench-demo bench-voices bench-service bench-scoring bench-gpu check-gpu pictures golden structure study-attacks study-order study-round-variance study-rivals studies study-speaker study-voices study-delivery study-instruction-sets study-whitebox
+.PHONY: help demo test test-unit test-slow test-chaos soak simulate bench-validator lint fmt clean compose-check bench-demo bench-voices bench-service bench-scoring bench-gpu check-gpu pictures golden structure study-attacks study-order study-round-variance study-rivals studies study-speaker study-flags study-voices study-delivery study-instruction-sets study-whitebox
 $(VENV)/.ready: pyproject.toml constraints.txt scoring/judges/packages.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 was not found as '$(PYTHON)'; name yours: make PYTHON=python3 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Making $(VENV) from constraints.txt; the first time this takes some minutes."
@@ -135,6 +135,10 @@ study-order: $(VENV)/.ready
 # Does the embedded profile tell one voice from two? Printed only: the anchors' comment states it.
 study-speaker: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.study_speaker
+
+# Do flags keep silent about honest voices, and see a recording that comes again? Printed only: scoring/judges/flags.py states it.
+study-flags: $(VENV)/.ready
+	$(BIN)/python -m benchmarks.study_flags
 
 study-delivery: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.study_delivery $(STUDY_ARGS)

@@ -34,6 +34,28 @@ class Factor(StrEnum):
     """One speaker in both clips of a voice pair; a sample of any other group has no such factor."""
 
 
+class FlagKind(StrEnum):
+    """Reason to listen to a sound before it is believed. A flag changes no score: it is evidence for whoever looks."""
+
+    REPEATED = "repeated"
+    """Most of the clip is the same recording as in the clip of another text."""
+    CONSTANT = "constant"
+    """Most of the clip is the same all along: a hum, or one piece in a loop."""
+    OTHER_PROMPT = "other_prompt"
+    """The words heard are those of another prompt of the round."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """What was noticed about one sample. `value` and the `scoring.scores.flags` limit that it passes are shares, 0 … 1."""
+
+    prompt_id: str
+    kind: FlagKind
+    value: float
+    other: str
+    """The prompt whose recording or words it has; '' where the kind names none."""
+
+
 Metrics = Mapping[str, float]
 """Raw numbers of one sample by name, each in the unit that its judge documents."""
 
@@ -86,3 +108,5 @@ class EvaluationReport:
     """Mean of the groups' scores."""
     stderr: Micro
     """Standard error of that mean."""
+    flags: tuple[Flag, ...] = ()
+    """What was noticed, in the order of samples; no part of any score."""

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import torch
@@ -14,7 +14,7 @@ from scoring.audio.clip import Clip
 from scoring.audio.spoken import Spoken
 from scoring.competition import Profile, SubmissionLimits, Track
 from scoring.foreign_words import escaped
-from scoring.judges import integrity
+from scoring.judges import flags, integrity
 from scoring.judges.cleanliness import CleanlinessJudge
 from scoring.judges.delivery import DeliveryJudge
 from scoring.judges.intelligibility import IntelligibilityJudge
@@ -115,7 +115,9 @@ class Panel:
                 with deterministic():
                     judged |= self._judge(part, spoken, rules.limits, self._lanes if is_alone() else max(1, self._lanes - 1))
                 progress(len(judged), total)
-        return report(self.identity, groups, judged, ScoreRules(self._anchors, rules.factors))
+        found = report(self.identity, groups, judged, ScoreRules(self._anchors, rules.factors))
+        with deterministic():
+            return replace(found, flags=flags.look(groups, spoken, judged))
 
     def _batches(self, groups: Sequence[Group]) -> Iterator[Sequence[Group]]:
         """Split the groups into batches of at least so many samples: a pair is never torn."""

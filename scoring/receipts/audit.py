@@ -160,7 +160,7 @@ def part(claimed: EvaluationReport, groups: Sequence[Group], wanted: str | None)
         return None
     samples = tuple(sample for sample in claimed.samples if sample.group_id == chosen[0].id)
     own = tuple(group for group in claimed.groups if group.id == chosen[0].id)
-    return ReceiptPart(chosen, replace(claimed, samples=samples, groups=own, score=own[0].score, stderr=Micro(0)))
+    return ReceiptPart(chosen, replace(claimed, samples=samples, groups=own, score=own[0].score, stderr=Micro(0), flags=()))
 
 
 def exact(claimed: EvaluationReport, found: EvaluationReport) -> list[Difference]:
@@ -179,6 +179,16 @@ def exact(claimed: EvaluationReport, found: EvaluationReport) -> list[Difference
     rows += _field("score", claimed.score, found.score)
     rows += _field("standard error", claimed.stderr, found.stderr)
     return rows
+
+
+def flagged(claimed: EvaluationReport, found: EvaluationReport) -> list[Difference]:
+    """The differences of what was noticed about the samples of a whole evaluation: a part of it hears no repetitions of the rest."""
+    told, heard = ({(flag.prompt_id, flag.kind): flag.other or "noticed" for flag in side.flags} for side in (claimed, found))
+    return [
+        row
+        for prompt, kind in sorted(told.keys() | heard.keys())
+        for row in _field(f"{prompt}: {kind}", told.get((prompt, kind), "not noticed"), heard.get((prompt, kind), "not noticed"))
+    ]
 
 
 def class_of(machine: str, rules: AuditRules, device: Device) -> HardwareClass | None:

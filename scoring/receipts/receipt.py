@@ -18,13 +18,13 @@ from scoring.competition import Track
 from scoring.errors import Blame, Code
 from scoring.foreign_words import MOST_CHARACTERS
 from scoring.receipts.certificate import Certificate, CertificateInvalid, Trust, moment
-from scoring.report import EvaluationReport, Factor, Gate, GroupReport, SampleReport
+from scoring.report import EvaluationReport, Factor, Flag, FlagKind, Gate, GroupReport, SampleReport
 from scoring.schema import StrictModel, first_fault
 from scoring.scores.aggregate import mean
 from scoring.synthesis.manifest import Manifest
 from scoring.types import MICRO, Block, BlockHash, ContentHash, Hotkey, Micro, RoundNumber, TensorsHash
 
-VERSION = 4
+VERSION = 5
 DOMAIN = b"voice-receipt/4\n"
 """Put before the canonical bytes when they are signed."""
 MAX_BYTES = 16 << 20
@@ -194,6 +194,7 @@ def build(subject: Subject, placement: Placement | None, finding: Finding, circu
         "stderr": report.stderr if report else 0,
         "groups": [[group.id, group.kind, group.score] for group in report.groups] if report else [],
         "samples": listed(report.samples) if report else [],
+        "flags": [[flag.prompt_id, flag.kind, flag.value, flag.other] for flag in report.flags] if report else [],
         "hardware": circumstances.hardware,
         "judged_at": circumstances.judged_at.astimezone(UTC).isoformat(timespec="seconds"),
         "timings": dict(circumstances.timings),
@@ -319,6 +320,7 @@ _Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 _Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_./+-]{1,96}$")]
 _Count = Annotated[int, Field(ge=0, lt=2**63)]
 _Score = Annotated[int, Field(ge=0, le=MICRO)]
+_Share = Annotated[float, Field(ge=0.0, le=1.0)]
 _Seconds = Annotated[float, Field(ge=0.0)]
 _Sentence = Annotated[str, Field(max_length=MOST_CHARACTERS)]
 
@@ -354,7 +356,7 @@ class _Sample(StrictModel):
 
 
 class _Receipt(StrictModel):
-    version: Literal[4]
+    version: Literal[5]
     hotkey: _Word
     commit_block: _Count
     repo: _Word
@@ -377,6 +379,7 @@ class _Receipt(StrictModel):
     stderr: _Score
     groups: tuple[tuple[_Word, _Word, _Score], ...]
     samples: tuple[_Sample, ...]
+    flags: tuple[tuple[_Word, FlagKind, _Share, _Word | Literal[""]], ...]
     hardware: str
     judged_at: datetime
     timings: Mapping[_Word, _Seconds]
@@ -415,6 +418,7 @@ class _Receipt(StrictModel):
             groups=tuple(GroupReport(name, kind, Micro(score)) for name, kind, score in self.groups),
             score=Micro(self.score),
             stderr=Micro(self.stderr),
+            flags=tuple(Flag(*flag) for flag in self.flags),
         )
         finding = Finding(
             content_hash=None if self.content_hash is None else ContentHash(self.content_hash),

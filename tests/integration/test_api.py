@@ -203,6 +203,30 @@ async def test_a_submission_has_a_page_that_says_why(
     assert (await browser.get("/submissions/999")).status_code == 404
 
 
+async def test_what_was_noticed_about_a_sample_is_told(
+    browser: httpx.AsyncClient,
+    pool: Pool,
+    open_round: Callable[..., Awaitable[list[SubmissionId]]],
+    verdict: Callable[..., Verdict],
+) -> None:
+    """A flag of the receipt stands on its own sample, in /v1 with its number and on the page in words; the others have none."""
+    (submission_id,) = await open_round(3)
+    queue, report = EvaluationQueue(pool), verdict().report
+    assert report
+    first, other = (sample.prompt_id for sample in report.samples)
+    claim = await queue.claim(QueueName.CPU, "w1", timedelta(minutes=1))
+    assert claim
+    noticed = {"score": 700_000, "flags": [[other, "repeated", 0.83, first], [other, "constant", 0.5, ""]]}
+    await queue.finish(claim, verdict(receipt=noticed, family="vits", track="small"))
+    shown = (await browser.get(f"/v1/evaluations/{claim.evaluation_id}/samples")).json()["items"]
+    assert [[(flag["kind"], flag["value"], flag["other"]) for flag in sample["flags"]] for sample in shown] == [
+        [],
+        [("repeated", 0.83, first), ("constant", 0.5, "")],
+    ]
+    page = (await browser.get(f"/submissions/{submission_id}")).text
+    assert f"83% of it is the same recording as in {first}" in page and "What is noticed changes no score" in page
+
+
 async def test_the_table_of_codes_is_a_page(browser: httpx.AsyncClient) -> None:
     """Every code is there; the reference leads to it."""
     page = await browser.get("/docs/codes")

@@ -1,5 +1,6 @@
 """Evaluations as values: a claim, a verdict, a row of the queue; and as people see them, with their samples and receipts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -147,6 +148,8 @@ class SampleRow:
     seconds: float
     reason: str
     heard: str
+    flags: Sequence[JsonObject]
+    """What its receipt says was noticed: `kind`, `value` and `other`, as in `scoring.report.Flag`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

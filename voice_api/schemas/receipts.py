@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from scoring.report import FlagKind
 from scoring.types import Micro
 from voice_api.schemas.prompts import PromptOut
 from voice_api.schemas.wire import Page, Wire
@@ -17,13 +18,21 @@ class ReceiptOut(Wire):
     """
 
     receipt: Annotated[
-        Mapping[str, Any], Field(description="As it was hashed and signed.", examples=[{"version": 4, "score": 713_204}])
+        Mapping[str, Any], Field(description="As it was hashed and signed.", examples=[{"version": 5, "score": 713_204}])
     ]
     signature: Annotated[str | None, Field(description="The service key's, hex.", examples=["5c" * 64])]
     certificate: Annotated[
         Mapping[str, Any] | None,
         Field(description="Why the service key counts.", examples=[{"host": "worker-1", "serial": "91"}]),
     ]
+
+
+class FlagOut(Wire):
+    """What was noticed about a sample: evidence for whoever listens, no part of a score."""
+
+    kind: FlagKind
+    value: Annotated[float, Field(description="The share that it stands on, 0 … 1.", examples=[0.83])]
+    other: Annotated[str, Field(description="The prompt whose recording or words it has; '' where there is none.", examples=[""])]
 
 
 class SampleOut(Wire):
@@ -47,6 +56,7 @@ class SampleOut(Wire):
         str, Field(description="Why the model failed on it, in its guest's words; '' if it did not.", examples=[""])
     ]
     heard: Annotated[str, Field(description="The words that the judges heard.", examples=["take the silver ring"])]
+    flags: Annotated[tuple[FlagOut, ...], Field(description="What was noticed, as its receipt says; no part of a score.")]
     clip_seconds: Annotated[
         float | None, Field(description="How long the clip lasts; null where its audio is not stored.", examples=[2.75])
     ]

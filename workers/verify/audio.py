@@ -8,7 +8,7 @@ from scoring.audio.spoken import Spoken
 from scoring.competition import Profile
 from scoring.errors import Code, PlatformError
 from scoring.judges.panel import Panel
-from scoring.receipts.audit import Difference, ReceiptPart, exact, mean_tolerance, near, part, same_class, tolerance
+from scoring.receipts.audit import Difference, ReceiptPart, exact, flagged, mean_tolerance, near, part, same_class, tolerance
 from scoring.receipts.store import AudioStore
 from scoring.report import EvaluationReport, SampleReport
 from scoring.types import Micro
@@ -55,7 +55,9 @@ def judge_again(
     forgiven = tolerance(case.statement.circumstances.hardware, case.competition.audits, case.rules.synthesis.device)
     deviation = MeanDeviation(Micro(chosen.report.score - found.score), mean_tolerance(len(found.samples), forgiven))
     if is_same_hardware(case):
-        return VerifyOutcome(tuple(exact(chosen.report, found)), deviation=deviation)
+        is_whole = len(chosen.groups) == len(case.groups)
+        rows = [*exact(chosen.report, found), *(flagged(chosen.report, found) if is_whole else ())]
+        return VerifyOutcome(tuple(rows), deviation=deviation)
     return VerifyOutcome(tuple(near(chosen.report, found, forgiven)), (other_hardware(case),), deviation=deviation)
 
 

@@ -24,6 +24,7 @@ from scoring.competition import Competition, Schedule, Track, load
 from scoring.errors import Code, PlatformError
 from scoring.foreign_words import printable
 from scoring.report import Factor, SampleReport
+from scoring.scores.flags import sentence
 from scoring.types import MICRO, Block, BlockHash, ContentHash, RoundNumber
 
 if TYPE_CHECKING:
@@ -258,6 +259,8 @@ def _show(found: ScoredModel, king: Yardstick) -> None:
         console.print(f"[bold]{sample.prompt_id}[/] {sample.score / MICRO:.4f}  {asked[sample.prompt_id].text}")
         for reason in found.reasons[sample.prompt_id]:
             console.print(Text(f"  {reason}"))
+    for flag in report.flags:
+        console.print(Text(f"{flag.prompt_id} {sentence(flag)}; what is noticed changes no score", "yellow"))
     where = f"track {found.track.name}, " + ("" if found.seed.number is None else f"round {found.seed.number}, ")
     console.print(
         f"score [bold]{report.score / MICRO:.4f}[/] ± {report.stderr / MICRO:.4f}, {where}block hash {found.seed.block_hash}"

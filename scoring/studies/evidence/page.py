@@ -19,6 +19,7 @@ from scoring.ranking import duel
 from scoring.report import Factor
 from scoring.scores import aggregate, calibration
 from scoring.scores.aggregate import METRICS, FactorAnchors
+from scoring.scores.flags import MEANINGS
 from scoring.scores.reasons import GATES
 from scoring.studies.evidence import discrimination
 from scoring.studies.evidence.agreement import kendall, spearman
@@ -127,6 +128,7 @@ def render(measured: Measured) -> str:
         kinds=_kinds(),
         most_of_a_line=max(100.0 * grammar.share / _shares() / len(grammar.lines) for grammar in grammars().values()),
         gates=GATES,
+        flags=MEANINGS,
         rates=sorted(integrity.RATES),
         least_speech=integrity.LEAST_SPEECH,
         least_speech_seconds=integrity.LEAST_SPEECH_SECONDS,

@@ -264,11 +264,22 @@ where v.submission_id = $1 and v.kind = 'evaluation' and v.cause is not null
 group by v.host, v.code, v.cause;
 
 -- name: samples
--- An evaluation's samples after a position, in the round's own order.
-select position, prompt_id, group_id, score, gate, metrics, utilities, pcm_sha256, rate, seconds, reason, heard
-from samples
-where evaluation_id = $1 and position > $2
-order by position
+-- An evaluation's samples after a position, in the round's own order, with what its receipt says was noticed about each.
+with noticed as materialized (
+    select
+        flag ->> 0 as prompt_id,
+        jsonb_agg(jsonb_build_object('kind', flag ->> 1, 'value', (flag ->> 2)::double precision, 'other', flag ->> 3)) as flags
+    from evaluations e, json_array_elements(e.receipt -> 'flags') as flag
+    where e.id = $1
+    group by flag ->> 0
+)
+select
+    s.position, s.prompt_id, s.group_id, s.score, s.gate, s.metrics, s.utilities, s.pcm_sha256, s.rate, s.seconds, s.reason, s.heard,
+    coalesce(n.flags, '[]') as flags
+from samples s
+left join noticed n using (prompt_id)
+where s.evaluation_id = $1 and s.position > $2
+order by s.position
 limit $3;
 
 -- name: receipt

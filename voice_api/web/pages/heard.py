@@ -7,8 +7,9 @@ from difflib import SequenceMatcher
 
 from prompts.groups import GroupKind, Prompt
 from scoring.errors import Code, PlatformError
-from scoring.report import EvaluationReport, Factor, Gate, SampleReport
+from scoring.report import EvaluationReport, Factor, Flag, FlagKind, Gate, SampleReport
 from scoring.scores.aggregate import ScoreRules, load_anchors
+from scoring.scores.flags import sentence
 from scoring.scores.reasons import GATES, explain
 from scoring.types import EvaluationId, Micro
 from voice_api.db.evaluations import SampleRow
@@ -65,6 +66,8 @@ class HeardSample:
     reasons: tuple[str, ...]
     advice: str
     """What to do about a closed gate; '' where none is closed."""
+    flags: tuple[str, ...]
+    """What was noticed, in words; it changed no score."""
 
 
 def heard_samples(evaluation: EvaluationId, rows: Sequence[SampleRow], prompts: RoundPrompts) -> tuple[HeardSample, ...]:
@@ -89,6 +92,7 @@ def _heard(evaluation: EvaluationId, row: SampleRow, prompts: RoundPrompts, reas
         heard=heard,
         reasons=reasons,
         advice=ADVICE[Gate(row.gate)] if row.gate else "",
+        flags=tuple(sentence(Flag(row.prompt_id, FlagKind(flag["kind"]), flag["value"], flag["other"])) for flag in row.flags),
     )
 
 
