@@ -107,7 +107,7 @@ def test_one_changed_letter_of_the_file_is_found(data: st.DataObject) -> None:
         ),
         pytest.param(lambda text: text[:-1] + ', "more": 1}', "no receipt, signature and certificate", id="a field more"),
         pytest.param(lambda text: text + " " * MAX_BYTES, "larger than", id="too large"),
-        pytest.param(lambda text: text.replace("host-1", "\\ud800"), "names two addresses", id="half a character"),
+        pytest.param(lambda text: text.replace("host-1", "\\ud800"), "lone surrogate", id="half a character"),
     ],
 )
 def test_a_file_has_one_reading_or_none(edit: Callable[[str], str], reason: str) -> None:
