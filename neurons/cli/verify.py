@@ -79,7 +79,7 @@ def verify(
     """Run a receipt's score again: exit 0 if nothing is found against it, 1 if something is, with a table of the differences.
 
     Level 1 finds changes made after the signature, and numbers that do not follow from each other; level 2 metrics that are not the
-    audio's; level 3 audio that is not the model's, and a model that is not the receipt's.
+    audio's; level 3, which asks in another order, audio that is not the model's, and a model that is not the receipt's.
 
     With --json, `rules` is `known` for rules from a file, and `store` where only the store has them. The receipt's author may have
     written those: the exit status is 0 all the same. Name the validator's file with --competition to be sure. A time-out depends on the

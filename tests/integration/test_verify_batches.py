@@ -1,13 +1,16 @@
 """Level 3 of a verification of a model whose sounds depend on their batches, as in bfloat16: it is asked in the same ones."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from scoring.audio.spoken import Spoken
 from scoring.competition import Competition
 from scoring.model.fingerprint import fingerprint
 from scoring.progress import NO_PROGRESS
@@ -30,6 +33,7 @@ from workers.evaluation.obtain import LocalModel
 from workers.evaluation.progress import Stage
 from workers.evaluation.speech import judge_model
 from workers.evaluation.tools import Tools
+from workers.sandbox.conversation import Conversation
 from workers.verify.model import check_model
 from workers.verify.receipt import VerifyOutcome, open_case
 
@@ -63,14 +67,20 @@ class Bed:
 
 
 @pytest.fixture
-def bed(tmp_path: Path) -> Bed:
+def sandbox() -> type[QuickSandbox]:
+    """What the model speaks in."""
+    return QuickSandbox
+
+
+@pytest.fixture
+def bed(tmp_path: Path, sandbox: type[QuickSandbox]) -> Bed:
     """Nine single samples and two of one voice; sounds and judges need milliseconds."""
     track = a_track(families=("csm",), synthesis={"batch": 5}, prompts={"single": 9, "voice": 1})
     rules = listing_here(a_competition(track))
     folder = tiny.build(tmp_path / "model")
     (folder / "README.md").write_text("---\nlicense: apache-2.0\n---\nA random model.\n", encoding="utf-8")
     model = LocalModel(folder, "csm", rules.track[0])
-    tools = build_tools(tmp_path, sandbox=QuickSandbox(tmp_path / "scratch", 0.0), panel=QuickPanels())
+    tools = build_tools(tmp_path, sandbox=sandbox(tmp_path / "scratch", 0.0), panel=QuickPanels())
     report = judge_model(model, BLOCK_HASH, tools, NO_PROGRESS).report
     prints = fingerprint(folder, NO_PROGRESS)
     finding = Finding(content_hash=prints.content, tensors_hash=prints.tensors, code=None, reason=None, report=report)
@@ -99,3 +109,29 @@ def test_a_worker_that_asks_one_by_one_is_found_out(bed: Bed) -> None:
     samples = [row | {"pcm_sha256": alone} if row["prompt"] == "g00.a" else row for row in bed.document["samples"]]
     found, _ = bed.again("g00.a", bed.document | {"samples": samples})
     assert [row.what for row in found.differences] == ["g00.a: spoken again"]
+
+
+class CountingSandbox(QuickSandbox):
+    """Its guests answer by what they were asked before, which a file in no round could tell."""
+
+    @contextmanager
+    def guest(self, *task: Any, **means: Any) -> Iterator[Conversation]:
+        """One that counts its batches."""
+        with super().guest(*task, **means) as talk:
+            yield cast(Conversation, _CountingGuest(talk))
+
+
+class _CountingGuest:
+    def __init__(self, talk: Conversation) -> None:
+        self._talk, self._asked = talk, 0
+
+    def say(self, batch: Sequence[Request], most_seconds: float) -> list[Spoken]:
+        """The honest sounds with the count in front."""
+        self._asked += 1
+        return [replace(said, pcm=bytes([self._asked, 0]) + said.pcm) for said in self._talk.say(batch, most_seconds)]
+
+
+@pytest.mark.parametrize("sandbox", [CountingSandbox])
+def test_an_answer_that_depends_on_the_order_is_found_out(bed: Bed) -> None:
+    """The batches are asked in another order than in the round: who went by the order says something else."""
+    assert bed.again(None)[0].differences

@@ -5,6 +5,7 @@ again asks it in the same batches: the next guest after a late answer, the next 
 receipt, which names everything that they follow from.
 """
 
+import random
 from collections.abc import Collection, Sequence
 
 from scoring.competition import Track
@@ -13,6 +14,7 @@ from scoring.types import BlockHash
 from workers.evaluation.requests import TimedRequest, requests_of
 
 Batch = tuple[TimedRequest, ...]
+_CHANCE = random.SystemRandom()
 
 
 def batches_of(family: str, track: Track, block_hash: BlockHash) -> tuple[Batch, ...]:
@@ -30,3 +32,11 @@ def composed(asked: Sequence[TimedRequest], size: int) -> tuple[Batch, ...]:
 def batches_with(batches: Sequence[Batch], prompts: Collection[str]) -> tuple[Batch, ...]:
     """The batches that hold one of these prompts at least, whole."""
     return tuple(batch for batch in batches if any(timed.request.prompt_id in prompts for timed in batch))
+
+
+def reordered(batches: Sequence[Batch]) -> tuple[Batch, ...]:
+    """The same batches in an order that nobody could know before, and not in this one: what a batch sounds like is no matter of it."""
+    order = list(batches)
+    while len(batches) > 1 and order == list(batches):
+        _CHANCE.shuffle(order)
+    return tuple(order)

@@ -10,7 +10,7 @@ from scoring.errors import Code, SubmissionFault
 from scoring.model.fingerprint import fingerprint
 from scoring.receipts.audit import Difference, ReceiptPart
 from scoring.report import Gate, SampleReport
-from workers.evaluation.batches import batches_of, batches_with
+from workers.evaluation.batches import batches_of, batches_with, reordered
 from workers.evaluation.obtain import LocalModel, fetch, open_folder
 from workers.evaluation.progress import Progress, Stage
 from workers.evaluation.speaking import speak
@@ -29,7 +29,8 @@ OF_THE_DAY = OF_THE_HOST | {Code.REPO_NOT_PUBLIC}
 def check_model(case: Case, sample: str | None, folder: Path | None, tools: Tools, progress: Progress) -> VerifyOutcome:
     """Whether the model, in a folder or on the hub, is the receipt's, and speaks alike.
 
-    On hardware of the same class every PCM must be the same; on other hardware the sounds are judged again. A rejection must be
+    The batches are the round's, their order is not: an answer that depends on what was asked before is another one now. On hardware of
+    the same class every PCM must be the same; on other hardware the sounds are judged again. A rejection must be
     given again, unless it depends on the host or the day: such a verdict cannot be compared.
 
     Raises PlatformError(ARGUMENT_INVALID) for a sample or a folder that is not there, InfrastructureFault.
@@ -63,7 +64,7 @@ def _speak_again(case: Case, sample: str | None, folder: Path | None, tools: Too
     batches = batches_of(model.family, model.track, case.statement.subject.block_hash)
     if chosen is not None:
         batches = batches_with(batches, {sample.prompt_id for sample in chosen.report.samples})
-    said = {spoken.prompt_id: spoken for spoken in speak(model, batches, tools, progress)}
+    said = {spoken.prompt_id: spoken for spoken in speak(model, reordered(batches), tools, progress)}
     if chosen is None:
         return _other_verdict(case, None, "it spoke every prompt")
     return _compare(case, chosen, said, tools, progress)
