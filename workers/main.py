@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
@@ -41,6 +42,7 @@ from workers.jobs.failures import RetryRule
 from workers.jobs.presence import Presence
 from workers.jobs.work_loop import WorkLoop, worker_name
 from workers.sandbox.card import Card, cards
+from workers.sandbox.selftest.run import stop_if_open
 from workers.settings import ReceiptSignerSettings, WorkerSettings
 
 log = structlog.get_logger()
@@ -53,12 +55,13 @@ def run(
     shown: MetricsSettings | None = None,
     budget: RetryBudget = RETRY_BUDGET,
     cards_here: Callable[[], Sequence[Card]] = cards,
+    try_walls: Callable[[Path], None] = stop_if_open,
 ) -> None:
     """Work until SIGTERM (or, with `burst`, until nothing is due), and show the worker's numbers where `shown` says.
 
     It starts once PostgreSQL and Redis answer; a burst waits for nothing. Raises PlatformError when something needed is not there,
     as a card for the queue of tracks that speak on cards, or when the service key's certificate is not valid, or no longer;
-    InfrastructureFault when the judges' networks or the store are not there.
+    InfrastructureFault when the judges' networks or the store are not there, or when `try_walls`, the sandbox's self-test, finds a way out.
     """
     if settings.queue is QueueName.GPU and not cards_here():
         why = "VOICE_QUEUE names the queue gpu, and the driver shows no card on this host that models could speak on"
@@ -68,6 +71,7 @@ def run(
     receipt_signer()
     next(settings.store.each(COMPETITIONS), None)  # wrong keys show here, and not once a model was spoken and judged
     weights.check()
+    try_walls(settings.data / "scratch")
     if not burst:
         reachable.hold(settings.database_url.get_secret_value(), settings.redis_url.get_secret_value())
     drain = Drain(settings.drain)

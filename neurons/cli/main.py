@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.text import Text
 
-from neurons.cli import daemons, logs, pages, prepare, say, verify, wallet
+from neurons.cli import daemons, logs, pages, prepare, say, selftest, verify, wallet
 from neurons.cli.dev import commands as dev
 from neurons.cli.dev import demo
 from neurons.cli.family import commands as family
@@ -21,6 +21,8 @@ from scoring.errors import Code, VoiceError, with_advice
 from scoring.foreign_words import printable
 
 daemons.worker.command("prepare")(prepare.prepare)
+daemons.worker.command("selftest")(selftest.selftest)
+daemons.worker.command("walls")(selftest.walls)
 daemons.validator.command("certify")(certificates.certify)
 daemons.validator.command("revoke")(certificates.revoke)
 daemons.validator.command("weights")(weights.weights)

@@ -90,6 +90,10 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.SANDBOX_UNAVAILABLE: Explanation(
         "This host cannot enforce the sandbox.", "Operator: use a kernel with Landlock and seccomp, see docs/architecture.md."
     ),
+    Code.SANDBOX_OPEN: Explanation(
+        "A hostile guest of the worker's own got out of this host's sandbox; the message names the way.",
+        "Operator: let no model speak on this host; docs/security.md names the wall, `voice worker selftest` tries again.",
+    ),
     Code.HOST_TOO_SLOW: Explanation("The reference guest was too slow as well.", "Nothing to do: it is tried again."),
     Code.JUDGE_UNAVAILABLE: Explanation(
         "A judge could not be loaded or failed.",

@@ -16,7 +16,9 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = ("neurons", "workers", "voice_api", "scoring", "prompts")
 MOST_LINES, MOST_OF_A_FUNCTION = 450, 60
 MOST_FIELDS, MOST_ARGUMENTS = 4, 5
-VARIADIC = frozenset({"Table", "add_row", "assemble", "espeak_Synth", "execute", "fetch", "fetchrow", "fetchval"})
+VARIADIC = frozenset(
+    {"Table", "add_row", "assemble", "call", "espeak_Synth", "execute", "fetch", "fetchrow", "fetchval", "mmap", "pack"}
+)
 """Calls of libraries that take any number of like things: columns, cells, parameters of a query; or of C, which knows no names."""
 
 

@@ -19,7 +19,8 @@ _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
 """Offsets in the kernel's `struct seccomp_data`."""
 _AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-_CLONE_THREAD, _MAP_SHARED, _MAP_ANONYMOUS, _MAP_GROWSDOWN, _PR_SET_PDEATHSIG = 0x00010000, 0x01, 0x20, 0x100, 1
+_CLONE_THREAD, _MAP_SHARED, _MAP_ANONYMOUS, _MAP_GROWSDOWN = 0x00010000, 0x01, 0x20, 0x100
+_PR_SET_PDEATHSIG, _PR_SET_MEMORY_MERGE = 1, 67
 _RLIMIT_AS = 9
 _O_TMPFILE = 0x400000
 """The bit of it that no other flag has."""
@@ -107,7 +108,8 @@ def _examine(calls: dict[str, int], pid: int, *, on_card: bool) -> list[bytes]:
     grows like a stack, would escape RLIMIT_DATA. Limits may be read, not set, but for that of addresses, which a guest bounds once its
     libraries are there and nobody can raise; signals of other processes are theirs, also those
     that the kernel sends for a pipe. A guest can neither outlive its parent nor SIGKILL itself: one found so was killed from
-    outside, which is never the model's fault. A card's driver shares memory with the card, and is asked by ioctl.
+    outside, which is never the model's fault. Memory is not merged with that of others, whose content the time of a write would tell.
+    A card's driver shares memory with the card, and is asked by ioctl.
     """
     shared_anonymous = [
         _load_argument(3),
@@ -125,7 +127,7 @@ def _examine(calls: dict[str, int], pid: int, *, on_card: bool) -> list[bytes]:
         "fcntl": [line for command in _REFUSED_COMMANDS.values() for line in _refuse_if(1, _IF_EQUAL, command)],
         "ioctl": _ask_the_card() if on_card else [*_ask_of_files(), _answer(errno.EPERM)],
         "prlimit64": [*_refuse_unless(0, _IF_EQUAL, 0), *_unless_equal(1, _RLIMIT_AS, _refuse_pointer(2))],
-        "prctl": _refuse_if(0, _IF_EQUAL, _PR_SET_PDEATHSIG),
+        "prctl": [*_refuse_if(0, _IF_EQUAL, _PR_SET_PDEATHSIG), *_refuse_if(0, _IF_EQUAL, _PR_SET_MEMORY_MERGE)],
         "kill": [*_refuse_unless(0, _IF_EQUAL, pid), *_refuse_if(1, _IF_EQUAL, signal.SIGKILL)],
         "tgkill": [*_refuse_unless(0, _IF_EQUAL, pid), *_refuse_if(2, _IF_EQUAL, signal.SIGKILL)],
     }

@@ -93,6 +93,9 @@ REFUSED: Mapping[str, Numbers] = {
     "inotify_init": (253, None),
     "inotify_init1": (294, 26),
     "inotify_add_watch": (254, 27),
+    # disks of the whole host
+    "sync": (162, 81),
+    "syncfs": (306, 267),
     # ends that look like somebody else's doing: a timer may bring SIGKILL, a lower limit of processor time too
     "timer_create": (222, 107),
     "setrlimit": (160, 164),
