@@ -58,6 +58,11 @@ Answer = TypeVar("Answer", bound=BaseModel)
 _JSON = "application/json"
 _OCTETS = "application/octet-stream"
 _TRIES = 5
+MOST_BYTES = 256 << 20
+"""Of one answer: a whole round's evidence is the longest."""
+LONGEST_ANSWER = timedelta(minutes=10)
+_OF_TRANSFER = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+"""Headers about the bytes on the way, which are unpacked here."""
 _LONGEST_WAIT = timedelta(seconds=30)
 """The longest pause that is waited out; a longer one is the caller's to know."""
 
@@ -87,8 +92,12 @@ class VoiceApi:
         receiver_hotkey: str | None = None,
         timeout: float = 30.0,
         transport: httpx.AsyncBaseTransport | None = None,
+        *,
+        most_bytes: int = MOST_BYTES,
+        longest_answer: timedelta = LONGEST_ANSWER,
     ) -> None:
         self._wallet, self._receiver = wallet, receiver_hotkey
+        self._most_bytes, self._longest_answer = most_bytes, longest_answer
         self._client = httpx.AsyncClient(base_url=url, timeout=timeout, transport=transport, trust_env=False)
 
     async def __aenter__(self) -> Self:
@@ -325,10 +334,31 @@ class VoiceApi:
         return await self._once(build())
 
     async def _once(self, request: httpx.Request) -> httpx.Response:
+        """One answer, whole. It may be another validator's: its size and its time are bounded, whatever it announces."""
+        address = request.url.copy_with(query=None)
         try:
-            return await self._client.send(request)
+            async with asyncio.timeout(self._longest_answer.total_seconds()):
+                response = await self._client.send(request, stream=True)
+                try:
+                    content = await _content(response, self._most_bytes)
+                finally:
+                    await response.aclose()
         except httpx.HTTPError as exc:
-            raise ApiUnavailable(f"{request.url.copy_with(query=None)} cannot be reached ({type(exc).__name__})") from exc
+            raise ApiUnavailable(f"{address} cannot be reached ({type(exc).__name__})") from exc
+        except TimeoutError as exc:
+            raise ApiUnavailable(f"{address} did not end its answer in {self._longest_answer}") from exc
+        headers = {name: value for name, value in response.headers.items() if name not in _OF_TRANSFER}
+        return httpx.Response(response.status_code, headers=headers, content=content, request=request)
+
+
+async def _content(response: httpx.Response, most_bytes: int) -> bytes:
+    """The body, unpacked; raises ApiUnavailable for one beyond all that an API has to say."""
+    received = bytearray()
+    async for chunk in response.aiter_bytes():
+        received += chunk
+        if len(received) > most_bytes:
+            raise ApiUnavailable(f"{response.request.url.copy_with(query=None)} answered with more than {most_bytes} bytes")
+    return bytes(received)
 
 
 def _parsed(response: httpx.Response, answer: type[Answer]) -> Answer:

@@ -8,10 +8,9 @@ from pathlib import Path
 from scoring import strict_json
 from scoring.errors import Code, SubmissionFault
 from scoring.model.canonical_name import canonical_name
-from scoring.model.safetensors_header import TensorSpan, read_header
+from scoring.model.safetensors_header import MAX_HEADER_BYTES, TensorSpan, read_header
 from scoring.synthesis.manifest import Identity
 
-MAX_HEADER_BYTES = 100_000_000
 _INDEX_BYTES = 32 << 20
 LENGTH, DIRECTION = ".weight_g", ".weight_v"
 """Endings of the two parts of a weight-normalised matrix: how long each row is, and where it points."""

@@ -1,12 +1,13 @@
 """The client against the API's own description: every operation has a method, and what the API shows as an answer is parsed."""
 
 import asyncio
+import gzip
 import inspect
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import bittensor as bt
@@ -221,3 +222,47 @@ async def test_another_server_is_named_with_its_address() -> None:
             ApiUnavailable, match=r"http://voice\.test/v1/rounds/3/evidence answered 404, and not as a voice API does"
         ):
             await api.evidence(RoundNumber(3))
+
+
+class Dripping(httpx.AsyncByteStream):
+    """A body of pieces, each after a pause."""
+
+    def __init__(self, pieces: int, pause: float) -> None:
+        self._pieces, self._pause = pieces, pause
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for _ in range(self._pieces):
+            await asyncio.sleep(self._pause)
+            yield b" " * 100
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        pytest.param(lambda: httpx.Response(200, stream=Dripping(11, 0.0)), "with more than 1000 bytes", id="a body without end"),
+        pytest.param(
+            lambda: httpx.Response(200, content=gzip.compress(bytes(100_000)), headers={"Content-Encoding": "gzip"}),
+            "with more than 1000 bytes",
+            id="a small body that unpacks to a large one",
+        ),
+        pytest.param(
+            lambda: httpx.Response(200, stream=Dripping(9, 0.1)), "did not end its answer in 0:00:00.2", id="a slow one"
+        ),
+        pytest.param(lambda: httpx.Response(200, content=b"[" * 900), "in a form that is not the API's", id="nested without end"),
+    ],
+)
+async def test_an_answer_is_bounded(answer: Callable[[], httpx.Response], why: str) -> None:
+    """Whatever another validator's API sends, its size, its time and its depth are bounded: it counts as an API that is away."""
+    transport = httpx.MockTransport(lambda _: answer())
+    brief = timedelta(seconds=0.2)
+    async with VoiceApi("http://voice.test", transport=transport, most_bytes=1_000, longest_answer=brief) as api:
+        with pytest.raises(ApiUnavailable, match=why):
+            await api.rounds()
+
+
+async def test_a_packed_answer_is_unpacked_once() -> None:
+    """What a proxy compressed is read as what it was."""
+    body = gzip.compress(b'{"items": [], "next": null}')
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=body, headers={"Content-Encoding": "gzip"}))
+    async with VoiceApi("http://voice.test", transport=transport) as api:
+        assert (await api.rounds()).items == ()
