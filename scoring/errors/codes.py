@@ -87,6 +87,7 @@ class Code(IntEnum):
     AUDIO_INVALID = 3303
     TEXT_INVALID = 3304
     LEDGER_INVALID = 3305
+    AUDIO_DAMAGED = 3306
     INTERNAL = 3999
 
     @property

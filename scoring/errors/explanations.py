@@ -214,5 +214,9 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "The ledger does not follow from its receipts.",
         "Take over nothing from it: ask its validator, and compare both with `voice validator diff`.",
     ),
+    Code.AUDIO_DAMAGED: Explanation(
+        "A kept sound is not the one that was judged.",
+        "Operator: put the file back from a copy of the store. Nothing that was decided changes: receipts bind the sound by its hash.",
+    ),
     Code.INTERNAL: Explanation("The service failed.", "Report it with the request id."),
 }

@@ -72,14 +72,28 @@ async def test_the_evidence_stays_what_is_hashed(browser: httpx.AsyncClient) -> 
     assert sha256(kept.astype("<i2").tobytes()).hexdigest() == DIGEST != sha256(heard.astype("<i2").tobytes()).hexdigest()
 
 
-async def test_what_is_not_there_is_said_by_code(browser: httpx.AsyncClient, tmp_path: Path) -> None:
-    """An unknown sample, an unknown kind, and a file of the store that holds no sound."""
+async def test_what_is_not_there_is_said_by_code(browser: httpx.AsyncClient) -> None:
+    """An unknown sample and an unknown kind."""
     unknown = await browser.get(f"/v1/samples/{'0' * 64}/opus")
     strange = await browser.get(f"/v1/samples/{DIGEST}/video")
-    StoreLayout(tmp_path / "store").audio(DIGEST).write_bytes(b"damaged")
-    damaged = await browser.get(f"/v1/samples/{DIGEST}/opus")
-    assert [(answer.status_code, answer.json()["code"]) for answer in (unknown, strange, damaged)] == [
+    assert [(answer.status_code, answer.json()["code"]) for answer in (unknown, strange)] == [
         (404, Code.NOT_FOUND),
         (422, Code.REQUEST_INVALID),
-        (422, Code.AUDIO_INVALID),
     ]
+
+
+@pytest.mark.parametrize("damage", ["no sound", "another sound", "cut off"])
+@pytest.mark.parametrize("path", ["", "/opus"])
+async def test_a_damaged_file_is_our_fault(browser: httpx.AsyncClient, tmp_path: Path, damage: str, path: str) -> None:
+    """A coded failure of ours that no cache keeps, though the same file was served before; put back, it is served again."""
+    file = StoreLayout(tmp_path / "store").audio(DIGEST)
+    whole = file.read_bytes()
+    assert (await browser.get(f"/v1/samples/{DIGEST}")).status_code == 200
+    other = io.BytesIO()
+    soundfile.write(other, np.zeros(100, dtype="<i2"), 22_050, format="FLAC")
+    file.write_bytes({"no sound": b"damaged", "another sound": other.getvalue(), "cut off": whole[:-100]}[damage])
+    answer = await browser.get(f"/v1/samples/{DIGEST}{path}")
+    assert (answer.status_code, answer.json()["code"], answer.headers["cache-control"]) == (500, Code.AUDIO_DAMAGED, "no-store")
+    assert "Operator" in answer.json()["advice"]
+    file.write_bytes(whole)
+    assert "immutable" in (await browser.get(f"/v1/samples/{DIGEST}{path}")).headers["cache-control"]

@@ -12,7 +12,7 @@ from fastapi import Depends, Request
 from redis.asyncio import Redis
 
 from scoring.competition import Schedule
-from scoring.store.files import StoredFiles
+from scoring.store.files import StoredFile, StoredFiles
 from voice_api.db.database import Pool
 from voice_api.db.evaluations import Depth
 from voice_api.db.idempotency import Idempotency
@@ -142,6 +142,8 @@ class AnswerCaches:
     """How well listeners and judges agree, by the newest vote."""
     clip_seconds: dict[str, float | None] = field(default_factory=dict)
     """The length of stored clips by the hash of their PCM."""
+    intact: dict[str, StoredFile] = field(default_factory=dict)
+    """Stored clips whose PCM has the hash that they are named by."""
 
     @classmethod
     def empty(cls) -> Self:

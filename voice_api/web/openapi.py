@@ -159,5 +159,4 @@ _OUTSIDE: Responses = {
         "x-codes": [Code.REQUEST_INVALID.value],
     },
 }
-AUDIO_ERRORS: Responses = {**refusals(*_READ, Code.NOT_FOUND, Code.STORE_UNAVAILABLE), **_OUTSIDE}
-DERIVED_ERRORS: Responses = {**refusals(*_READ, Code.NOT_FOUND, Code.AUDIO_INVALID, Code.STORE_UNAVAILABLE), **_OUTSIDE}
+AUDIO_ERRORS: Responses = {**refusals(*_READ, Code.NOT_FOUND, Code.AUDIO_DAMAGED, Code.STORE_UNAVAILABLE), **_OUTSIDE}

@@ -61,6 +61,8 @@ async def on_voice_error(request: Request, exc: Exception) -> Response:
     if exc.code is Code.STORE_UNAVAILABLE:
         log.error("the store does not answer", detail=exc.detail)  # which names folders and addresses: for the operator alone
         return problem(request, exc.code, EXPLANATIONS[exc.code].meaning)
+    if exc.code is Code.AUDIO_DAMAGED:
+        log.error("a kept sound is damaged", detail=exc.detail)
     if exc.code in STATUS:
         answer = problem(request, exc.code, exc.detail)
         if isinstance(exc, TooManyRequests):

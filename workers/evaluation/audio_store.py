@@ -11,6 +11,7 @@ import numpy as np
 import soundfile
 from pydantic import ValidationError
 
+from scoring.audio.kept_sound import SampleChanged, kept_pcm
 from scoring.audio.spoken import Spoken
 from scoring.competition import MOST_AUDIO_SECONDS, Competition
 from scoring.errors import Code, PlatformError
@@ -22,7 +23,6 @@ from scoring.store.retention import FRESH
 from workers.sandbox.guest.frames import MAX_RATE
 
 _MOST_SAMPLES = MOST_AUDIO_SECONDS * MAX_RATE
-"""A file of a stranger's store may unpack to more than there is memory."""
 _DIGEST = re.compile("[0-9a-f]{64}")
 
 
@@ -55,15 +55,9 @@ class EvidenceStore:
         except NotStored as exc:
             raise PlatformError(Code.AUDIO_MISSING, f"there is no audio {pcm_sha256} in {self._files}") from exc
         try:
-            with soundfile.SoundFile(io.BytesIO(flac)) as file:
-                samples = file.read(_MOST_SAMPLES // file.channels, dtype="int16")
-                rate = file.samplerate
-        except soundfile.SoundFileError as exc:
-            raise PlatformError(Code.AUDIO_INVALID, f"the audio {pcm_sha256} in {self._files} cannot be read") from exc
-        pcm = samples.astype("<i2").tobytes()
-        if hashlib.sha256(pcm).hexdigest() != pcm_sha256:
-            raise PlatformError(Code.AUDIO_INVALID, f"the audio {pcm_sha256} in {self._files} was changed")
-        return pcm, int(rate)
+            return kept_pcm(flac, pcm_sha256, _MOST_SAMPLES)
+        except SampleChanged as exc:
+            raise PlatformError(Code.AUDIO_DAMAGED, f"the audio {pcm_sha256} in {self._files} {exc}") from exc
 
     def keep_evidence(self, signed: Signed, competition: Competition) -> str:
         """Write the receipt and its rules, each under its hash; the name of the receipt's file."""

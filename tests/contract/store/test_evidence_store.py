@@ -95,7 +95,7 @@ def test_what_is_not_there_or_was_changed(files: StoredFiles) -> None:
     files.write(audio_name(NAME), b"not FLAC")
     with pytest.raises(PlatformError) as caught:
         store.audio(NAME)
-    assert caught.value.code is Code.AUDIO_INVALID
+    assert caught.value.code is Code.AUDIO_DAMAGED
 
 
 def test_a_sound_is_written_again_once_it_is_old(files: StoredFiles) -> None:

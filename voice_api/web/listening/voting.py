@@ -79,7 +79,7 @@ async def show_pair(service: Service, voter: str, track: str | None = None) -> S
         try:
             first, second = await measures(service, pair.first_pcm), await measures(service, pair.second_pcm)
         except PlatformError as exc:
-            if exc.code not in (Code.NOT_FOUND, Code.AUDIO_INVALID):  # a file that was cut off is as good as none
+            if exc.code not in (Code.NOT_FOUND, Code.AUDIO_DAMAGED):  # a damaged file is as good as none
                 raise
             continue
         return ShownPair(await service.pairs.show(pair), pair, first, second)

@@ -161,6 +161,6 @@ async def measures_of(service: Service, pcm_sha256: str) -> ClipMeasures | None:
     try:
         return await measures(service, pcm_sha256)
     except PlatformError as exc:
-        if exc.code not in (Code.NOT_FOUND, Code.AUDIO_INVALID):
+        if exc.code not in (Code.NOT_FOUND, Code.AUDIO_DAMAGED):
             raise
         return None

@@ -11,12 +11,15 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Path, Request, Response
 from starlette.exceptions import HTTPException
 
+from scoring.audio.kept_sound import SampleChanged, kept_pcm
+from scoring.audio.sound_file import HIGHEST_RATE
+from scoring.competition import MOST_AUDIO_SECONDS
 from scoring.errors import Code, PlatformError
 from scoring.receipts.store import audio_name
 from scoring.store.files import NotStored, StoredFile, StoredFiles
 from voice_api.web.dependencies import Service, ServiceDep
 from voice_api.web.listening.derived import Derived
-from voice_api.web.openapi import AUDIO_ERRORS, DERIVED_ERRORS, Responses
+from voice_api.web.openapi import AUDIO_ERRORS, Responses
 from voice_api.web.route import IMMUTABLE, Route, conditional
 
 router = APIRouter(prefix="/v1/samples", tags=["samples"], route_class=Route)
@@ -27,6 +30,8 @@ Digest = Annotated[
 Bounds = tuple[int, int]
 """The first and the last byte of a range, counted from 0."""
 _FLAC = "audio/flac"
+_COMPARED = 10_000
+"""Files that a process remembers to be what their names say."""
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
 _SCHEMA = {_FLAC: {"schema": {"type": "string", "format": "binary"}}}
 _ANSWERS: Responses = {
@@ -42,7 +47,7 @@ _DERIVED: Responses = {
         "content": {kind.media_type: {"schema": {"type": "string", "format": "binary"}} for kind in Derived},
     },
     206: {"description": "The part that Range asked for."},
-    **DERIVED_ERRORS,
+    **AUDIO_ERRORS,
 }
 
 Asked = Annotated[str | None, Header(alias="Range", description="One range of bytes.", examples=["bytes=0-65535"])]
@@ -62,7 +67,7 @@ async def get(
     request: Request, pcm_sha256: Digest, service: ServiceDep, asked: Asked = None, if_range: IfRange = None
 ) -> Response:
     """A sample's audio as FLAC. It never changes under its hash."""
-    kept = await asyncio.to_thread(kept_flac, service.store, pcm_sha256)
+    kept = await intact_flac(service, pcm_sha256)
     etag = f'"{pcm_sha256[:24]}-{kept.size:x}"'
     bounds = _chosen(asked, if_range, etag, kept.size)
     flac = await asyncio.to_thread(read_flac, service.store, pcm_sha256, bounds)
@@ -79,8 +84,8 @@ async def derived(
 
 
 async def derived_of(service: Service, kind: Derived, pcm_sha256: str) -> bytes:
-    """What is derived of a stored sample; raises PlatformError(NOT_FOUND)."""
-    return await service.derived.get(kind, pcm_sha256, partial(read_flac, service.store, pcm_sha256))
+    """What is derived of a stored sample; raises PlatformError: NOT_FOUND, AUDIO_DAMAGED."""
+    return await service.derived.get(kind, pcm_sha256, partial(read_intact, service.store, pcm_sha256))
 
 
 def in_parts(
@@ -91,6 +96,30 @@ def in_parts(
     bounds = _chosen(asked, if_range, etag, len(data))
     part = data if bounds is None else data[bounds[0] : bounds[1] + 1]
     return _answer(request, _Part(part, bounds, len(data)), media_type, etag, caches)
+
+
+async def intact_flac(service: Service, pcm_sha256: str) -> StoredFile:
+    """What the store says of a file that holds what its name says; raises PlatformError: NOT_FOUND, AUDIO_DAMAGED.
+
+    A process compares each file once, and again when it was written anew: only then may caches keep it for ever.
+    """
+    kept, known = await asyncio.to_thread(kept_flac, service.store, pcm_sha256), service.caches.intact
+    if known.get(pcm_sha256) != kept:
+        await asyncio.to_thread(read_intact, service.store, pcm_sha256)
+        if len(known) >= _COMPARED:
+            known.clear()
+        known[pcm_sha256] = kept
+    return kept
+
+
+def read_intact(store: StoredFiles | None, pcm_sha256: str) -> bytes:
+    """A stored file that holds what its name says; raises PlatformError: NOT_FOUND, AUDIO_DAMAGED."""
+    flac = read_flac(store, pcm_sha256)
+    try:
+        kept_pcm(flac, pcm_sha256, MOST_AUDIO_SECONDS * HIGHEST_RATE)
+    except SampleChanged as exc:
+        raise PlatformError(Code.AUDIO_DAMAGED, f"the audio {pcm_sha256} {exc}") from exc
+    return flac
 
 
 def read_flac(store: StoredFiles | None, pcm_sha256: str, bounds: Bounds | None = None) -> bytes:

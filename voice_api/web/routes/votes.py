@@ -15,7 +15,7 @@ from voice_api.web.listening.pairs import SHOWN
 from voice_api.web.listening.voting import ClipMeasures, agreement_of, keep_vote, show_pair, voter_of
 from voice_api.web.openapi import AUDIO_ERRORS, READ_ERRORS, VOTE_ERRORS
 from voice_api.web.route import Route
-from voice_api.web.routes.samples import Asked, IfRange, derived_of, in_parts, read_flac
+from voice_api.web.routes.samples import Asked, IfRange, derived_of, in_parts, read_intact
 
 router = APIRouter(prefix="/v1/votes", tags=["votes"], route_class=Route)
 
@@ -65,7 +65,7 @@ async def clip(
         case ClipForm.OPUS:
             data, media = await derived_of(service, Derived.OPUS, digest), Derived.OPUS.media_type
         case ClipForm.FLAC:
-            data, media = await asyncio.to_thread(read_flac, service.store, digest), "audio/flac"
+            data, media = await asyncio.to_thread(read_intact, service.store, digest), "audio/flac"
         case _:
             assert_never(form)
     return in_parts(request, data, media, asked, if_range, caches=_PRIVATE)
