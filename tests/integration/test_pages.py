@@ -76,35 +76,35 @@ async def at(client: httpx.AsyncClient, source: str) -> Any:
     return found
 
 
-@pytest.mark.parametrize("path", PAGES)
-async def test_a_page_without_anything_says_what_is_waited_for(
-    serve: Serve, api_settings: Callable[..., ApiSettings], path: str
-) -> None:
+async def test_pages_without_anything_say_what_is_waited_for(serve: Serve, api_settings: Callable[..., ApiSettings]) -> None:
     """An empty database makes no page fail, and no table stand empty without a word."""
     async with httpx.AsyncClient(base_url="http://voice.test", transport=await serve(api_settings())) as client:
-        text = await shown(client, path)
-    assert "<tbody>\n</tbody>" not in text
-    assert f'href="{path}" aria-current="page"' in text
+        texts = {path: await shown(client, path) for path in PAGES}
+    assert [path for path, text in texts.items() if "<tbody>\n</tbody>" in text] == []
+    assert [path for path, text in texts.items() if f'href="{path}" aria-current="page"' not in text] == []
 
 
-@pytest.mark.parametrize("path", [*PAGES, "/rounds/2", "/rounds/4", "/miners/h3", "/miners/h2"])
 async def test_every_number_is_what_the_api_says(
-    browser: Callable[[], Awaitable[httpx.AsyncClient]], stack: "ValidatorBed", path: str
+    browser: Callable[[], Awaitable[httpx.AsyncClient]], stack: "ValidatorBed"
 ) -> None:
-    """Each number of a page that names its source has the value that stands there, and each link of a head leads to an explanation."""
+    """Each number of each page has the value that its source has, and leads to a paragraph that explains it."""
     await play(stack, 725, 1085, 1445)
     async with await browser() as client:
-        text = await shown(client, path)
-        page = ReadPage()
-        page.feed(text)
-        for value, source in page.numbers:
-            assert str(await at(client, source)) == value, source
-        explained = ReadPage()
-        explained.feed(await shown(client, "/how"))
-        anchors = {link.partition("#")[2] for link in page.links if link.startswith("/how#")}
-    assert anchors <= set(explained.ids)
-    assert len(page.ids) == len(set(page.ids))
-    assert page.numbers or path == "/queue"
+        pages = {path: read(await shown(client, path)) for path in (*PAGES, "/rounds/2", "/rounds/4", "/miners/h3", "/miners/h2")}
+        numbers = {each: path for path, page in pages.items() for each in page.numbers}
+        wrong = [(path, *each) for each, path in numbers.items() if str(await at(client, each[1])) != each[0]]
+    anchors = {link.partition("#")[2] for page in pages.values() for link in page.links if link.startswith("/how#")}
+    assert (wrong, anchors - set(pages["/how"].ids)) == ([], set())
+    assert {path: page.unexplained for path, page in pages.items() if page.unexplained} == {}
+    assert [path for path, page in pages.items() if len(page.ids) != len(set(page.ids))] == []
+    assert [path for path, page in pages.items() if not page.numbers] == ["/queue"]
+
+
+def read(text: str) -> ReadPage:
+    """What a page links to and shows."""
+    page = ReadPage()
+    page.feed(text)
+    return page
 
 
 async def test_a_round_shows_who_spoke_and_when_it_was_folded(
