@@ -8,6 +8,7 @@ weights are on the chain, each container is well, and nothing is left of the sta
 
 import argparse
 import asyncio
+import getpass
 import os
 import shlex
 import shutil
@@ -18,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from types import FrameType
 
 import httpx
@@ -72,7 +73,7 @@ def build(engine: Engine, flags: list[str]) -> None:
         console.print(f"built {image}: {int(size) / 1e6:,.0f} MB in {time.monotonic() - started:.0f} s")
 
 
-def settle() -> tuple[Miner, Mapping[str, str]]:
+def settle(engine: Engine) -> tuple[Miner, Mapping[str, str]]:
     """The chain with its owner, a validator and a miner, the miner's published model, the secrets; and the stack's environment."""
     shutil.rmtree(DATA, ignore_errors=True)
     (DATA / "chain").mkdir(parents=True)
@@ -86,13 +87,13 @@ def settle() -> tuple[Miner, Mapping[str, str]]:
     folder, repo = models.write_espeak(DATA / "models" / MINER, MINER), f"{MINER}-labs/voice"
     revision = repositories.publish(DATA / "hub", repo, folder)
     shutil.copy(COMPETITION, DATA / "competition.toml")
-    environment = {**_secrets(), **_settings(pick_port(None))}
+    environment = {**_secrets(engine), **_settings(pick_port(None))}
     execute(("chmod", "-R", "a+rX", str(DATA / "hub"), str(DATA / "competition.toml")))
     execute(("chmod", "-R", "a+rwX", str(DATA / "chain")))  # written by this user and by the containers'
     return Miner(role=MINER, hotkey=Hotkey(miner.hotkey.ss58_address), folder=folder, repo=repo, revision=revision), environment
 
 
-def _secrets() -> dict[str, str]:
+def _secrets(engine: Engine) -> dict[str, str]:
     """Make the secrets as an operator does; what that prints belongs into the environment."""
     command = (
         sys.executable,
@@ -102,8 +103,17 @@ def _secrets() -> dict[str, str]:
         "--wallet-path",
         str(DATA / "wallets"),
     )
-    printed = execute((*command, "--validator", f"validator/{HOTKEY}", "--queue", f"queue/{HOTKEY}"))
+    named = ("--validator", f"validator/{HOTKEY}", "--queue", f"queue/{HOTKEY}")
+    printed = execute((*command, *named, *_numbers_of_users(engine)))
     return dict(line.split("=", 1) for line in printed.splitlines() if "=" in line)
+
+
+def _numbers_of_users(engine: Engine) -> tuple[str, ...]:
+    """Where this user's containers are rootless, as Podman's are, their users have other numbers on this host."""
+    if engine.name != "podman" or os.geteuid() == 0:
+        return ()
+    lines = (line.split(":") for line in Path("/etc/subuid").read_text(encoding="ascii").splitlines())
+    return next((("--subuid", first) for name, first, _ in lines if name in (getpass.getuser(), str(os.getuid()))), ())
 
 
 def _settings(port: int) -> dict[str, str]:
@@ -207,7 +217,7 @@ async def follow(url: str, receiver: Hotkey, miner: Miner) -> Observation:
 def check(engine: Engine, flags: list[str]) -> None:
     """The whole check; raises CheckFailed."""
     build(engine, flags)
-    miner, environment = settle()
+    miner, environment = settle(engine)
     stack = Stack(engine, environment)
     url = f"http://{environment['VOICE_PUBLISH']}"
     with running(stack):

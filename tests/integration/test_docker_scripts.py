@@ -2,8 +2,11 @@
 
 import importlib
 import json
+import os
 import socket
 import stat
+import struct
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -62,18 +65,18 @@ def test_passwords_are_random_and_closed_to_others(make_secrets: ModuleType, tmp
     """Two folders get different passwords, which nobody but their owner can reach."""
     first, second = tmp_path / "first", tmp_path / "second"
     for folder in (first, second):
-        make_secrets.make_passwords(folder)
+        make_secrets.make_passwords(folder, make_secrets.Readers())
 
     names = ("postgres", "redis", "grafana")
     passwords = {(folder / f"{name}_password").read_text() for folder in (first, second) for name in names}
     assert [len(password) for password in passwords] == [64] * 6
     assert _mode(first) == 0o700
-    assert {_mode(file) for file in first.iterdir()} == {0o444}
+    assert {_mode(file) & 0o707 for file in first.iterdir()} == {0o400}
 
 
 def test_urls_carry_the_passwords(make_secrets: ModuleType, tmp_path: Path) -> None:
     """What the processes read fits what the stores ask for."""
-    make_secrets.make_passwords(tmp_path)
+    make_secrets.make_passwords(tmp_path, make_secrets.Readers())
     held = {file.name: file.read_text() for file in tmp_path.iterdir()}
 
     assert held["database_url"] == f"postgresql://voice:{held['postgres_password']}@postgres:5432/voice"
@@ -82,7 +85,7 @@ def test_urls_carry_the_passwords(make_secrets: ModuleType, tmp_path: Path) -> N
 
 def test_each_process_has_a_login_of_its_own(make_secrets: ModuleType, tmp_path: Path) -> None:
     """With a password that no other has, of the form that `voice db logins` takes."""
-    make_secrets.make_passwords(tmp_path)
+    make_secrets.make_passwords(tmp_path, make_secrets.Readers())
     found = [Login.of((tmp_path / f"database_url_{name}").read_text()) for name in make_secrets.LOGINS]
 
     assert [login.name for login in found] == ["api", "dispatcher", "worker", "validator"]
@@ -91,27 +94,67 @@ def test_each_process_has_a_login_of_its_own(make_secrets: ModuleType, tmp_path:
 
 def test_secrets_that_exist_are_kept(make_secrets: ModuleType, tmp_path: Path) -> None:
     """A second run changes nothing: the database already has its password."""
-    make_secrets.make_passwords(tmp_path)
+    make_secrets.make_passwords(tmp_path, make_secrets.Readers())
     before = {file.name: file.read_text() for file in tmp_path.iterdir()}
-    make_secrets.make_passwords(tmp_path)
+    make_secrets.make_passwords(tmp_path, make_secrets.Readers())
 
     assert {file.name: file.read_text() for file in tmp_path.iterdir()} == before
 
 
 def test_the_workers_key_is_one_that_a_worker_reads(make_secrets: ModuleType, tmp_path: Path) -> None:
     """Made without the SDK, of the form that it takes; kept when it is there."""
-    make_secrets.make_service_key(tmp_path)
+    make_secrets.make_service_key(tmp_path, make_secrets.Readers())
     first = ServiceKey.read(tmp_path / "service_key").address
-    make_secrets.make_service_key(tmp_path)
+    make_secrets.make_service_key(tmp_path, make_secrets.Readers())
 
     assert ServiceKey.read(tmp_path / "service_key").address == first
-    assert _mode(tmp_path / "service_key") == 0o444
+    assert _mode(tmp_path / "service_key") & 0o707 == 0o400
+
+
+def _reads(mounted: Path, user: int, name: str = "") -> bool:
+    """Whether a user can read a file that is mounted for him, or one in a folder that is: what lies above it is not asked."""
+    descriptor = os.open(mounted, os.O_PATH)
+    try:
+        command = ["cat", f"/proc/self/fd/{descriptor}{name}"]
+        ended = subprocess.run(
+            command, user=user, group=user, extra_groups=(), pass_fds=(descriptor,), capture_output=True, check=False
+        )
+        return ended.returncode == 0
+    finally:
+        os.close(descriptor)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can try what other users may read")
+@pytest.mark.parametrize("is_root", [pytest.param(True, id="given away"), pytest.param(False, id="by an access list")])
+def test_a_secret_is_read_by_the_user_that_it_is_for(make_secrets: ModuleType, tmp_path: Path, is_root: bool) -> None:
+    """And by nobody else, whoever made it; a file that everybody could read is closed. Compose mounts one with the rights it has."""
+    readers = make_secrets.Readers(is_root=is_root)
+    make_secrets.make_passwords(tmp_path, readers)
+    (tmp_path / "service_key").write_text("of an earlier release")
+    (tmp_path / "service_key").chmod(0o444)
+    make_secrets.make_service_key(tmp_path, readers)
+    make_secrets.copy_hotkey(_wallet(tmp_path / "mine"), "default", tmp_path / "wallets", readers)
+
+    users = (make_secrets.SUBNET, make_secrets.GRAFANA, 12_345)
+    for name in ("service_key", "redis_url", "database_url_worker"):
+        assert [_reads(tmp_path / name, user) for user in users] == [True, False, False]
+    assert [_reads(tmp_path / "grafana_password", user) for user in users] == [False, True, False]
+    assert [_reads(tmp_path / "postgres_password", user) for user in users] == [False, False, False]
+    assert [_reads(tmp_path / "wallets", user, "/hotkeys/default") for user in users] == [True, False, False]
+
+
+def test_rootless_containers_have_numbers_of_their_own(make_secrets: ModuleType, tmp_path: Path) -> None:
+    """Their user 10001 is another one here: the access list names that one."""
+    file = tmp_path / "key"
+    file.touch()
+    make_secrets.Readers(first=100_000, is_root=False).let_in(file, make_secrets.SUBNET)
+    assert struct.pack("<HHI", 2, 4, 110_000) in os.getxattr(file, "system.posix_acl_access")
 
 
 def test_only_the_hotkey_is_copied(make_secrets: ModuleType, tmp_path: Path) -> None:
     """The coldkey stays where it is."""
     wallet = _wallet(tmp_path / "mine", hotkey="second")
-    address = make_secrets.copy_hotkey(wallet, "second", tmp_path / "out")
+    address = make_secrets.copy_hotkey(wallet, "second", tmp_path / "out", make_secrets.Readers())
 
     assert address == "5Hot"
     assert sorted(str(file.relative_to(tmp_path / "out")) for file in (tmp_path / "out").rglob("*") if file.is_file()) == [

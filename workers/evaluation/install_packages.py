@@ -1,5 +1,6 @@
 """Installs Python packages by their hashes into a folder of their own: pip brings them, and none of their code runs."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,9 @@ from voice_api.runtime.process_end import die_with_parent
 _BEGUN = ("Collecting ", "Processing ")
 """Words with which pip begins a package, from an index or from a folder."""
 _ERROR = "ERROR: "
+_KEPT = frozenset({"HOME", "LANG", "LD_LIBRARY_PATH", "NETRC", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE", "TMPDIR"})
+_KEPT_ENDS, _KEPT_BEGINNINGS = ("_proxy", "_PROXY", "_CA_BUNDLE"), ("LC_", "PIP_", "XDG_")
+"""What pip needs to reach the index that this host names. Everything else of ours, secrets first, stays here."""
 
 
 class PackagesNotInstalled(Exception):
@@ -48,6 +52,7 @@ def _run(command: list[str], limit: timedelta, on_begun: Callable[[int], None]) 
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
+        env=_environment(),
         preexec_fn=die_with_parent,
     ) as process:
         late = threading.Timer(limit.total_seconds(), process.kill)
@@ -67,3 +72,12 @@ def _run(command: list[str], limit: timedelta, on_begun: Callable[[int], None]) 
         raise PackagesNotInstalled(f"pip did not end within {limit.total_seconds():.0f} s")
     if status != 0:
         raise PackagesNotInstalled(told or f"pip ended with status {status}")
+
+
+def _environment() -> dict[str, str]:
+    environment = os.environ  # noqa: TID251 - for a child alone
+    return {
+        name: value
+        for name, value in environment.items()
+        if name in _KEPT or name.endswith(_KEPT_ENDS) or name.startswith(_KEPT_BEGINNINGS)
+    }
