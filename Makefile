@@ -21,11 +21,22 @@ WHITEBOX_ARGS ?=
 README ?=
 
 .PHONY: help demo test test-unit test-slow test-chaos soak simulate bench-validator lint fmt clean compose-check bench-demo bench-voices bench-service bench-scoring bench-gpu check-gpu pictures golden structure study-attacks study-order study-round-variance study-rivals studies study-speaker study-flags study-voices study-delivery study-instruction-sets study-whitebox
-$(VENV)/.ready: pyproject.toml constraints.txt scoring/judges/packages.txt
+# Each file that is installed has the hash that locks/ names; on a machine of another kind versions are all that is known.
+LOCKED = $(shell $(PYTHON) -c 'import platform, sys; print(*sys.version_info[:2], platform.system(), platform.machine())' 2>/dev/null)
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+HASHED = --no-deps --no-build-isolation --require-hashes
+$(VENV)/.ready: pyproject.toml constraints.txt locks/dev.txt scoring/judges/packages.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 was not found as '$(PYTHON)'; name yours: make PYTHON=python3 $(MAKECMDGOALS)"; exit 1; }
-	@echo "Making $(VENV) from constraints.txt; the first time this takes some minutes."
+	@echo "Making $(VENV); the first time this takes some minutes."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt --editable '.[dev]'
+ifeq ($(LOCKED),3 11 Linux x86_64)
+	$(PIP) --no-compile $(HASHED) --requirement locks/build.txt
+	$(PIP) --no-compile $(HASHED) --requirement locks/dev.txt
+	$(PIP) --no-compile --no-deps --no-build-isolation --editable .
+else
+	@echo "There are no hashes for this kind of machine ($(LOCKED)): packages are installed by their versions alone."
+	$(PIP) --no-compile --constraint constraints.txt --editable '.[dev]'
+endif
 	-@$(BIN)/python -m compileall -qq -j 0 -x '/transformers/models/|/tests?/' $(VENV)/lib
 	@$(BIN)/voice worker prepare judges >/dev/null
 	@touch $@
@@ -89,8 +100,12 @@ simulate: $(VENV)/.ready
 	$(if $(QUICK),,$(BIN)/voice simulate docs)
 
 # What the judges compare with is installed only for this.
-$(VENV)/.bench: $(VENV)/.ready
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+$(VENV)/.bench: $(VENV)/.ready locks/bench.txt
+ifeq ($(LOCKED),3 11 Linux x86_64)
+	$(PIP) $(HASHED) --requirement locks/bench.txt
+else
+	$(PIP) --constraint constraints.txt --editable '.[bench]'
+endif
 	@touch $@
 
 # Seconds of judging per second of speech, and ratios to the judges' own packages; BENCH_ARGS='--json --soak 10000' for more.
@@ -164,6 +179,32 @@ lint: $(VENV)/.ready
 	$(BIN)/mypy
 	MYPYPATH=docker $(BIN)/mypy docker/*.py
 	$(BIN)/lint-imports
+
+.PHONY: audit locks sbom scan-secrets
+# What looks at packages and files is installed by hash into an environment of its own.
+SUPPLY = $(VENV)/supply
+$(SUPPLY)/.ready: locks/supply.txt
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 was not found as '$(PYTHON)'; name yours: make PYTHON=python3 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(SUPPLY)/bin/python || $(PYTHON) -m venv $(SUPPLY)
+	$(SUPPLY)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
+	@touch $@
+
+# Are weaknesses known of any package that is installed anywhere? Asks the package index; what cannot be asked about fails, too.
+audit: $(SUPPLY)/.ready
+	for lock in bench supply; do $(SUPPLY)/bin/pip-audit --strict --progress-spinner off --disable-pip --require-hashes --requirement locks/$$lock.txt || exit 1; done
+
+# Is there a secret in a file of the repository that .secrets.baseline does not know to be none?
+scan-secrets: $(SUPPLY)/.ready
+	git ls-files -z | xargs -0 $(SUPPLY)/bin/detect-secrets-hook --baseline .secrets.baseline
+
+# Every package with its version and hash, as CycloneDX JSON, of each set-up that runs in production: build/sbom/.
+sbom: $(SUPPLY)/.ready
+	mkdir -p build/sbom
+	for lock in api daemons worker; do $(SUPPLY)/bin/cyclonedx-py requirements --output-reproducible --output-file build/sbom/$$lock.json locks/$$lock.txt || exit 1; done
+
+# Writes locks/ anew from pyproject.toml and constraints.txt: Linux, x86-64, Python 3.11, and a package index.
+locks: $(VENV)/.ready
+	$(BIN)/python docker/write_locks.py
 
 # Mends what the formatter and the linter can mend.
 fmt: $(VENV)/.ready

@@ -59,8 +59,13 @@ def install_seconds() -> float:
     with tempfile.TemporaryDirectory(prefix="voice-bench-") as folder:
         began = time.monotonic()
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        arguments = ["-m", "pip", "install", "--quiet", "--constraint", str(_ROOT / "constraints.txt"), f"{_ROOT}[dev]"]
-        subprocess.run([f"{folder}/bin/python", *arguments], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for what in (
+            ("--require-hashes", "--requirement", str(_ROOT / "locks" / "build.txt")),
+            ("--require-hashes", "--requirement", str(_ROOT / "locks" / "dev.txt")),
+            (str(_ROOT),),
+        ):
+            command = (f"{folder}/bin/python", "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", *what)
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         return time.monotonic() - began
 
 

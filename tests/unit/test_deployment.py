@@ -70,21 +70,27 @@ def test_an_image_runs_as_an_ordinary_user(dockerfile: Path) -> None:
 
 @each_dockerfile
 def test_an_image_is_made_from_the_pinned_base_and_constraints(dockerfile: Path) -> None:
-    """Every dependency is installed under constraints.txt, or by its hash; only the project itself, built here, goes without."""
-    installs = [line for line in _arguments(dockerfile, "RUN") if "pip install" in line and "--require-hashes" not in line]
+    """Every dependency is installed by its hash, or where none is known under constraints.txt; the project itself is built here."""
+    installs = [line for line in _arguments(dockerfile, "RUN") if "pip install" in line and "packages.txt" not in line]
 
     assert {line.split(" ")[0] for line in _arguments(dockerfile, "FROM")} == {"python:3.11-slim-bookworm"}
-    assert [("--constraint constraints.txt" in line, "--no-deps" in line) for line in installs] == [(True, False), (False, True)]
+    hashed, ours = installs
+    known, _, others = hashed.partition("; else ")
+    assert known.count("pip install --no-cache-dir --no-deps ") == known.count(" --require-hashes --requirement ") == 2
+    assert "pip install --no-cache-dir --constraint constraints.txt ." in others.replace('"', "")
+    assert ours == "pip install --no-cache-dir --no-deps --force-reinstall /opt/wheel/*.whl"
+    locks = {name.replace("${EXTRAS}", "worker") for name in re.findall(r"--requirement (\S+)\.txt", known)}
+    assert [name for name in locks if not (ROOT / "locks" / f"{name}.txt").is_file()] == []
 
 
 @each_dockerfile
 def test_dependencies_come_before_the_source(dockerfile: Path) -> None:
-    """A change of code leaves the large layer as it is: until it is made, the final stage has seen two files of metadata."""
+    """A change of code leaves the large layer as it is: until it is made, the final stage has seen metadata alone."""
     steps = _final_stage(dockerfile)
     installed = next(number for number, (_, argument) in enumerate(steps) if "--constraint" in argument)
 
     assert [argument for step, argument in steps[:installed] if step in ("COPY", "ADD")] == [
-        "pyproject.toml constraints.txt /opt/metadata/"
+        "pyproject.toml constraints.txt locks /opt/metadata/"
     ]
 
 
@@ -118,7 +124,7 @@ def test_an_image_carries_no_secret(dockerfile: Path) -> None:
 def test_the_workers_image_carries_the_judges_networks_where_they_are_looked_for() -> None:
     """They are fetched by hash, without their dependencies, before the code, and their code is never run."""
     steps = _final_stage(ROOT / "docker" / "worker.Dockerfile")
-    fetched = next(number for number, (_, argument) in enumerate(steps) if "--require-hashes" in argument)
+    fetched = next(number for number, (_, argument) in enumerate(steps) if "packages.txt" in argument and "pip" in argument)
 
     assert ("COPY", "scoring/judges/packages.txt /opt/metadata/") in steps[:fetched]
     assert ("COPY", "--from=wheel /wheel /opt/wheel") in steps[fetched:]
@@ -143,7 +149,9 @@ def test_only_the_worker_is_given_torch() -> None:
     extras = {path.name: [line for line in _arguments(path, "RUN") if "EXTRAS" in line] for path in DOCKERFILES}
 
     assert [name for name, lines in extras.items() if lines] == ["worker.Dockerfile"]
-    assert _arguments(ROOT / "docker" / "worker.Dockerfile", "ARG") == ["EXTRAS=worker,s3", "FAMILIES="]
+    assert _arguments(ROOT / "docker" / "worker.Dockerfile", "ARG") == ["EXTRAS=worker", "FAMILIES="]
+    light = [(ROOT / "locks" / f"{name}.txt").read_text(encoding="utf-8") for name in ("api", "daemons")]
+    assert [lock for lock in light if "\ntorch==" in lock] == []
 
 
 @pytest.mark.parametrize(
@@ -158,6 +166,7 @@ def test_only_the_worker_is_given_torch() -> None:
         pytest.param("docker-compose.yml", False, id="deployment"),
         pytest.param("neurons", True, id="source"),
         pytest.param("constraints.txt", True, id="constraints"),
+        pytest.param("locks", True, id="locks"),
         pytest.param("docker/health.py", True, id="health check"),
     ],
 )
