@@ -54,7 +54,7 @@ class Readers:
         path.chmod(0o700 if is_folder else 0o400)
         if user is None:
             return
-        reader = user if self.first == 1 else self.first + user - 1
+        reader = self.first + user - 1
         if self.is_root:
             os.chown(path, reader, reader)
         elif reader != path.stat().st_uid:

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 
 import bittensor as bt
+import httpx
 import pytest
 
 from neurons.cli.main import app
@@ -216,3 +218,17 @@ async def test_the_newest_submissions_are_shown(status: Status, pool: Pool, new_
     blocks = [row["commit_block"] for row in json.loads(await status(hotkey, "--json"))]
     assert blocks == [10_000 * n for n in range(11, 31)]
     assert [row["commit_block"] for row in json.loads(await status(hotkey, "--json", "--limit", "2"))] == [290_000, 300_000]
+
+
+async def test_words_of_a_stranger_move_no_cursor_and_turn_no_text(
+    status: Status, pool: Pool, refused: Callable[..., NewSubmission]
+) -> None:
+    """As they may stand in rows of an earlier release: on a terminal, in data, and on the miner's page."""
+    words = "\x1b[2Jgone \x9b31m \u202edesrever\u2066 \x1b]0;title\x07"
+    submission = refused(hotkey=ALICE, commitment=words, reason=words)
+    await Submissions(pool).add([submission])
+    url = f"{os.environ['VOICE_API_URL']}/miners/{ALICE}"
+    page = await asyncio.to_thread(httpx.get, url, headers={"Accept": "text/html"}, trust_env=False)
+    for told in (await status(ALICE), await status(ALICE, "--json"), page.text):
+        assert "desrever" in told
+        assert {character for character in told if not character.isprintable()} <= {"\n"}
