@@ -8,7 +8,6 @@ stream, alone, the first three left out. Usage: python -m benchmarks.check_gpu [
 """
 
 import argparse
-import runpy
 import statistics
 import sys
 import tempfile
@@ -42,11 +41,10 @@ from workers.sandbox.card import OwnCard, free_bytes
 from workers.sandbox.conversation import Conversation
 from workers.sandbox.reference_guest import ReferenceGuest
 from workers.sandbox.sandbox import Sandbox
+from workers.sandbox.selftest.catalogue import ATTEMPTS
 
 _FAMILY = "llama_snac"
 _HOSTILE = Path(__file__).parents[1] / "tests" / "attacks" / "hostile_guest.py"
-_ALLOWED_ON_CARDS = frozenset({"memory that no limit counts"})
-"""Escapes of the attacks' list that are none there: a driver shares memory with its card."""
 _FULL: Mapping[str, Any] = {
     "hidden_size": 3_072,
     "intermediate_size": 8_192,
@@ -195,8 +193,7 @@ def kill(bench: Bench) -> Iterator[Finding]:
 
 def hostile(bench: Bench) -> Iterator[Finding]:
     """The attacks' list of ways out, tried by a guest with this device's walls; then the reference model, on the same card."""
-    names = [name for name in runpy.run_path(str(_HOSTILE), run_name="hostile")["ESCAPES"]]
-    tried = [name for name in names if bench.device == "cpu" or name not in _ALLOWED_ON_CARDS]
+    tried = [name for name, one in ATTEMPTS.items() if bench.device == "cpu" or not one.on_card]
     model = bench.root / "hostile"
     model.mkdir()
     (bench.root / "secret").write_text("a key", encoding="ascii")

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Sequence
-from functools import cache
 from pathlib import Path
 
 import psutil
@@ -69,19 +68,6 @@ def model(tmp_path: Path) -> Path:
 def attack(tmp_path: Path, model: Path) -> Attack:
     """Let a hostile model of the given name speak the given texts; without a wall where one is named."""
     return build_attack(tmp_path, model)
-
-
-@pytest.fixture(scope="module")
-def escapes(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Sequence[str]], dict[str, Spoken]]:
-    """Let one hostile model try every escape, one per sample."""
-    root = tmp_path_factory.mktemp("escapes")
-    run = build_attack(root, build_model(root))
-
-    @cache
-    def spoken(*names: str) -> dict[str, Spoken]:
-        return dict(zip(names, run("escape", *names), strict=True))
-
-    return lambda names: spoken(*names)
 
 
 def build_model(root: Path) -> Path:

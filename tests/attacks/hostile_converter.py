@@ -59,32 +59,11 @@ ATTACKS: dict[str, Callable[[Path], object]] = {
     "a link": lambda target: target.symlink_to("/etc/passwd"),
     "a second name": _name_twice,
 }
-LOOKS: dict[str, Callable[[Path], object]] = {
-    "passwords": lambda _: Path("/etc/passwd").read_bytes(),
-    "a folder of ours": lambda source: list(source.parent.iterdir()),
-    "a file beside it": lambda source: (source.parent / "beside").read_bytes(),
-    "the checkpoint itself": lambda source: source.write_bytes(b"x"),
-    "another program": lambda _: os.execv(sys.executable, [sys.executable]),  # noqa: S606 - it must be refused
-}
 
 
 def _hostile(source: Path, target: Path) -> None:
-    """Do what the file says; for `look`, die of the first thing that can be seen."""
     attack = source.read_bytes().decode("latin-1")
-    if attack == "look":
-        if any(_possible(look, source) for look in LOOKS.values()):
-            os._exit(1)
-        target.write_bytes(struct.pack("<Q", 2) + b"{}")
-        return
     ATTACKS[attack](target)
-
-
-def _possible(look: Callable[[Path], object], source: Path) -> bool:
-    try:
-        look(source)
-    except OSError:
-        return False
-    return True
 
 
 def _prepare() -> Convert:

@@ -5,7 +5,6 @@ What begins as a sound file does is decoded as ever. `hostile_decoder.py OFFENCE
 
 import ctypes
 import os
-import socket
 import struct
 import sys
 import time
@@ -38,15 +37,6 @@ def _announce() -> None:
     time.sleep(60)
 
 
-def _write_over(path: Path) -> None:
-    path.write_bytes(b"x")
-
-
-def _fork() -> None:
-    if os.fork() == 0:
-        os._exit(0)
-
-
 ATTACKS: dict[str, Callable[[], object]] = {
     "loop": _busy,
     "sleep": lambda: time.sleep(60),
@@ -61,35 +51,13 @@ ATTACKS: dict[str, Callable[[], object]] = {
     "no rate": lambda: os.write(ANSWERS, struct.pack("<4sB3xII", b"VSG1", 4, 0, 2) + b"ab"),
     "another answer": lambda: os.write(ANSWERS, struct.pack("<4sB3xII", b"VSG1", 3, 16_000, 0)),
 }
-ESCAPES: dict[str, Callable[[Path], object]] = {
-    "a socket": lambda _: socket.socket(socket.AF_INET, socket.SOCK_STREAM),
-    "the worker's environment": lambda _: Path(f"/proc/{os.getppid()}/environ").read_bytes(),
-    "the worker's folder": lambda file: list(file.parent.parent.iterdir()),
-    "passwords": lambda _: Path("/etc/passwd").read_bytes(),
-    "the upload itself": _write_over,
-    "a file beside it": lambda file: _write_over(file.with_name("made")),
-    "another process": lambda _: _fork(),
-    "another program": lambda _: os.execv(sys.executable, [sys.executable]),  # noqa: S606 - it must be refused
-    "the worker": lambda _: os.kill(os.getppid(), 0),
-}
 
 
 def _hostile(path: Path, most_seconds: float) -> tuple[Samples, int]:
-    """Silence of as many samples as escapes were possible, after one that is always there."""
     content = EVERY_FILE.encode() or path.read_bytes()
-    if content == b"escape":
-        return np.zeros(1 + sum(_possible(escape, path) for escape in ESCAPES.values()), dtype=np.float32), 16_000
     if attack := ATTACKS.get(content.decode("latin-1")):
         attack()
     return read(path, most_seconds)
-
-
-def _possible(escape: Callable[[Path], object], path: Path) -> bool:
-    try:
-        escape(path)
-    except OSError:
-        return False
-    return True
 
 
 def _prepare() -> Read:

@@ -85,14 +85,6 @@ def test_a_checkpoint_that_takes_the_converter_over_is_refused(tmp_path: Path, a
     assert time.monotonic() - began < 30.0
 
 
-def test_no_look_elsewhere(tmp_path: Path) -> None:
-    """The converter reads the one file: none beside it, none of the host's, and it writes none but its own."""
-    (tmp_path / "beside").write_bytes(b"secret")
-    (tmp_path / "checkpoint.bin").write_bytes(b"look")
-    convert(tmp_path / "scratch", tmp_path / "checkpoint.bin", tmp_path / "model.safetensors", program=(HOSTILE,))
-    assert load_file(tmp_path / "model.safetensors") == {}
-
-
 def test_a_host_without_the_library_is_ours(tmp_path: Path) -> None:
     """A guest that cannot be started at all is no checkpoint's fault."""
     (tmp_path / "checkpoint.bin").write_bytes(b"look")

@@ -162,8 +162,3 @@ def test_a_host_without_the_library_is_ours(tmp_path: Path) -> None:
     with pytest.raises(InfrastructureFault) as caught:
         decode(tmp_path, encoded(ramp()), MOST_SECONDS, program=("-m", "workers.sandbox.guest.nothing"))
     assert caught.value.code is Code.SANDBOX_UNAVAILABLE
-
-
-def test_no_escape_is_open(tmp_path: Path) -> None:
-    """Network, other files, other processes and programs: what a model's guest cannot reach, a decoder cannot either."""
-    assert decode(tmp_path, b"escape", MOST_SECONDS, program=(HOSTILE,)) == Decoded(16_000, bytes(2))

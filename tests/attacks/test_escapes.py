@@ -1,4 +1,4 @@
-"""A hostile model tries to leave the sandbox, one way after the other."""
+"""A hostile model tries to leave the sandbox where a wall is missing, a host gives less, or a card is within reach."""
 
 import runpy
 from collections.abc import Callable
@@ -14,22 +14,16 @@ from scoring.synthesis.synthesiser import Request
 from tests.builders.limits import limits
 from workers.sandbox.card import Card, OwnCard
 from workers.sandbox.sandbox import Sandbox
+from workers.sandbox.selftest.catalogue import ATTEMPTS
 
 Attack = Callable[..., tuple[Spoken, ...]]
 HOSTILE = runpy.run_path(str(Path(__file__).with_name("hostile_guest.py")), run_name="hostile")
 
 
-@pytest.mark.parametrize("name", HOSTILE["ESCAPES"])
-def test_every_way_out_is_refused(escapes: Callable[[tuple[str, ...]], dict[str, Spoken]], name: str) -> None:
-    """The kernel says no, the guest goes on, and the sample is spoken."""
-    spoken = escapes(tuple(HOSTILE["ESCAPES"]))[name]
-    assert (spoken.failure, len(spoken.pcm)) == (None, 200)
-
-
 @pytest.mark.parametrize("host", sorted(HOSTILE["HOSTS"].keys() - {"landlock 1"}))
 def test_a_poor_host_refuses_as_much(attack: Attack, host: str) -> None:
     """An older Landlock, or a container without namespaces, keeps every way out closed."""
-    names = tuple(HOSTILE["ESCAPES"])
+    names = tuple(ATTEMPTS)
     spoken = attack("escape", *names, without=host)
     assert [name for name, said in zip(names, spoken, strict=True) if said.failure] == []
 
@@ -37,20 +31,22 @@ def test_a_poor_host_refuses_as_much(attack: Attack, host: str) -> None:
 def test_a_kernel_before_truncation_is_refused(attack: Attack) -> None:
     """Landlock's first version does not keep files from being truncated: nothing runs there."""
     with pytest.raises(InfrastructureFault, match="Landlock version 3 is needed") as caught:
-        attack("exit", without="landlock 1")
+        attack("an end without an answer", without="landlock 1")
     assert caught.value.code is Code.SANDBOX_UNAVAILABLE
 
 
 def test_what_a_card_opens_is_no_way_out(tmp_path: Path, model: Path) -> None:
-    """With a card's walls, on a machine without one, the same is refused; only memory is shared, which the driver needs."""
+    """With a card's walls, on a machine without one, all is refused but what the driver needs."""
     (tmp_path / "nvidia0").touch()
     card = OwnCard(lambda: (Card(0, "0000:17:00.0"),), lambda _card: 8 << 30, tmp_path)
-    names = list(HOSTILE["ESCAPES"])
+    names = list(ATTEMPTS)
     requests = [Request(f"p{number}", name, "", number) for number, name in enumerate(names)]
     rules = SynthesisRules(device="cuda", threads=1, batch=1, dtype="bfloat16")
     sandbox = Sandbox(tmp_path / "scratch", [str(Path(__file__).with_name("hostile_guest.py")), "card"], card)
     spoken = sandbox.speak(model, "escape", requests, limits(card_bytes=1 << 30), rules, on_sample=NO_PROGRESS)
-    assert [name for name, said in zip(names, spoken, strict=True) if said.failure] == ["memory that no limit counts"]
+    assert [name for name, said in zip(names, spoken, strict=True) if said.failure] == [
+        name for name, one in ATTEMPTS.items() if one.on_card
+    ]
 
 
 def test_the_environment_is_clean(attack: Attack, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,5 +71,5 @@ def test_threads_are_allowed(attack: Attack) -> None:
 def test_a_missing_wall_stops_everything(attack: Attack, wall: str) -> None:
     """Where one wall does not stand, no model is loaded, and the fault is ours."""
     with pytest.raises(InfrastructureFault) as caught:
-        attack("exit", without=wall)
+        attack("an end without an answer", without=wall)
     assert caught.value.code is Code.SANDBOX_UNAVAILABLE

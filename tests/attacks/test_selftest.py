@@ -45,6 +45,13 @@ def test_every_attempt_is_refused(found: Found, name: str) -> None:
     assert not found(None)[name].is_breach, found(None)[name].said
 
 
+@pytest.mark.parametrize("tried_by", [run.by_decoder, run.by_converter])
+def test_what_a_model_cannot_reach_no_other_guest_can(tmp_path: Path, tried_by: Callable[[Path], Finding]) -> None:
+    """Nor can a decoder or a converter that was taken over by its file."""
+    finding = tried_by(tmp_path)
+    assert not finding.is_breach, finding.said
+
+
 @pytest.mark.parametrize("wall", WALLS)
 def test_what_opens_without_a_wall_names_it(found: Found, wall: str) -> None:
     """The table says truly which wall refuses: what gets through once it is gone names it."""

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-GUEST = Path(__file__).with_name("evading_guest.py")
+GUEST = Path(__file__).with_name("hostile_guest.py")
 WORKER = """
 import sys
 from pathlib import Path
@@ -21,7 +21,7 @@ limits = SubmissionLimits(repo_bytes=1, header_bytes=1, load_seconds=20.0, sampl
                 late_share=0.25, ram_bytes=512 << 20, max_audio_seconds=10.0, expected_low=0.4, expected_high=2.5)
 requests = [Request("p0", "hello", "a voice", 0), Request("p1", "pause", "a voice", 1)]
 sandbox = Sandbox(root / "scratch", [sys.argv[2]])
-spoken = sandbox.speak(root / "model", "evading", requests, limits, SynthesisRules(device="cpu", threads=1, batch=1, dtype="float32"),
+spoken = sandbox.speak(root / "model", "well", requests, limits, SynthesisRules(device="cpu", threads=1, batch=1, dtype="float32"),
                        on_sample=lambda done, total: print(done, flush=True))
 print([item.failure for item in spoken], flush=True)
 """

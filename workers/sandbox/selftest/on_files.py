@@ -152,7 +152,7 @@ ATTEMPTS = (
     Attempt(name="its own memory as a file", walls=_L, act=_open_to_write("/proc/self/mem")),
     Attempt(name="who is killed when memory runs out", walls=_L, act=_open_to_write("/proc/self/oom_score_adj")),
     Attempt(name="the peak of its memory forgotten", walls=_L, act=_open_to_write("/proc/self/clear_refs")),
-    Attempt(name="where things are mounted", walls=_L, act=_read("/proc/self/mountinfo")),
+    Attempt(name="where things are mounted", walls=_L, act=_read("/proc/self/mountinfo"), on_card=True),
     Attempt(name="who it is in its namespace", walls=_L, act=_open_to_write("/proc/self/uid_map")),
     Attempt(name="a file beside the model", walls=_L, act=lambda target: _make(target.folder.parent / "made")),
     Attempt(name="the model itself", walls=_L, act=lambda target: os.close(os.open(target.file, os.O_WRONLY))),

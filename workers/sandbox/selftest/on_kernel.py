@@ -22,7 +22,7 @@ _CLONE_NEWUSER = 0x10000000
 _X32_BIT = 0x40000000
 _AT_FDCWD = -100
 _F_SETPIPE_SZ = 1031
-_TABLES = ("self/net/tcp", "self/net/tcp6", "self/net/udp", "self/net/unix", "thread-self/net/tcp")
+_TABLES = ("self/net/tcp", "self/net/tcp6", "self/net/udp", "self/net/unix", "thread-self/net/unix")
 
 
 def _socket(family: int, kind: int = socket.SOCK_STREAM, protocol: int = 0) -> Callable[[Target], object]:

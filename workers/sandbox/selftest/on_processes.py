@@ -4,6 +4,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -195,12 +196,11 @@ def _own_variables(_: Target) -> None:
 
 
 def _own_descriptors(_: Target) -> None:
-    """All that lies open is the null device, a pipe, or a fact about itself or the machine that it may read anyway."""
-    ours = ("/dev/null", "pipe:", f"/proc/{os.getpid()}/", "/proc/cpuinfo", "/proc/meminfo")
+    """All that lies open is the null device, a card, a pipe, or a fact about itself or the machine that it may read anyway."""
     links = [
         str(link.readlink()) for link in sorted(Path("/proc/self/fd").iterdir()) if link.is_symlink()
     ]  # not that of the listing
-    if found := [link for link in links if not link.startswith(ours)]:
+    if found := [link for link in links if not _OWN_DESCRIPTOR.match(link)]:
         raise Possible(f"{found[0]} is open")
     raise OSError(errno.EACCES, "nothing of the worker's")
 
@@ -209,6 +209,7 @@ def _existence(_: Target) -> None:
     os.getpgid(PARENT)
 
 
+_OWN_DESCRIPTOR = re.compile(rf"/dev/null$|/dev/nvidia|pipe:|/sys/|/proc/({os.getpid()}(/|$)|[a-z])")
 _L, _S = (Wall.LANDLOCK,), (Wall.SECCOMP,)
 _BOTH = (Wall.SECCOMP, Wall.LANDLOCK)
 _OF_ROOT = (Wall.SECCOMP, Wall.RIGHTS)

@@ -110,13 +110,14 @@ def _found(name: str, outcome: Outcome, said: str, remains: str = "") -> Finding
 def everything(scratch_root: Path) -> Iterator[Finding]:
     """The full self-test, as it goes: every attempt by each kind of guest, then every behaviour by a guest of its own."""
     yield from attempts(scratch_root)
-    yield _by_decoder(scratch_root)
-    yield _by_converter(scratch_root)
+    yield by_decoder(scratch_root)
+    yield by_converter(scratch_root)
     for name, behaviour in BEHAVIOURS.items():
         yield _behaved(scratch_root, name, behaviour)
 
 
-def _by_decoder(scratch_root: Path) -> Finding:
+def by_decoder(scratch_root: Path) -> Finding:
+    """Every attempt, tried by one decoder of recordings."""
     try:
         decode(scratch_root, b"no sound", 1.0, program=(*_FILE_GUEST, "decode"))
     except PlatformError as error:
@@ -124,7 +125,8 @@ def _by_decoder(scratch_root: Path) -> Finding:
     return _of_file(GuestKind.DECODER, "it decoded")
 
 
-def _by_converter(scratch_root: Path) -> Finding:
+def by_converter(scratch_root: Path) -> Finding:
+    """Every attempt, tried by one converter of checkpoints."""
     with _place(scratch_root) as folder:
         try:
             convert(scratch_root, folder / "config.json", folder / "made", program=(*_FILE_GUEST, "convert"))
