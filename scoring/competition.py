@@ -16,6 +16,7 @@ from prompts.groups import Group, GroupPlan
 from prompts.voices import Attribute
 from scoring import canonical_json
 from scoring.errors import Code, PlatformError
+from scoring.model.copy_rules import CopyRules
 from scoring.report import Factor
 from scoring.schema import StrictModel, read_toml
 from scoring.synthesis.families import FAMILIES
@@ -361,6 +362,7 @@ class Competition(StrictModel):
     """A hotkey commits again only so many blocks after its last commitment."""
     round: RoundRules
     audits: AuditRules
+    copies: CopyRules
     track: Annotated[tuple[Track, ...], Field(min_length=1, strict=False)]
 
     @model_validator(mode="after")

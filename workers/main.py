@@ -20,6 +20,7 @@ from scoring import competition
 from scoring.errors import Code, PlatformError
 from scoring.judges import weights
 from scoring.receipts.store import COMPETITIONS
+from voice_api.db.copies import NearCopies
 from voice_api.db.database import Pool, connect
 from voice_api.db.processes import Workers
 from voice_api.db.queue import RETRY_BUDGET, EvaluationQueue, RetryBudget
@@ -84,6 +85,7 @@ def run(
                 loop=loop,
                 queue=EvaluationQueue(pool, budget),
                 submissions=Submissions(pool),
+                copies=NearCopies(pool),
                 validations=Validations(pool),
                 speeches=Speeches(pool),
             ),

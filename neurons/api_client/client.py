@@ -39,6 +39,7 @@ from voice_api.schemas import (
     SubmissionsOut,
     ValidationOut,
 )
+from voice_api.schemas.copies import NearCopyOut, NearCopyPage
 from voice_api.schemas.duels import DuelDetail, DuelOut, DuelPage
 from voice_api.schemas.errors import CodeRow, CodeTable
 from voice_api.schemas.evaluations import EvaluationOut, EvaluationPage
@@ -269,6 +270,14 @@ class VoiceApi:
         if type(order) is not ORDERS[verb]:
             raise TypeError(f"{verb} takes a {ORDERS[verb].__name__}")
         return await self._write(f"/v1/operator/{verb}", order, Ordered, key)
+
+    async def near_copies(self, *, undecided: bool = False) -> list[NearCopyOut]:
+        """Near-copies by the id of the submission: all, or those that wait for an operator."""
+        return await self._all("/v1/near-copies", NearCopyPage, undecided=str(undecided).lower())
+
+    async def near_copy(self, submission_id: SubmissionId) -> NearCopyOut:
+        """The evidence on one submission that was set aside as a near-copy."""
+        return await self._read(f"/v1/near-copies/{submission_id}", NearCopyOut)
 
     async def stuck(self) -> list[StuckOut]:
         """Everything that waits for an operator, asked by one."""

@@ -193,6 +193,8 @@ def eligible_at_close(
 
 def _why(status: SubmissionStatus, number: RoundNumber, state: State) -> str:
     """The reason for which a registered submission that is no candidate left; '' for a rejected one, until its hotkey commits again."""
+    if status.near_of is not None:
+        return f"set aside as a near-copy of {status.near_of}"
     if status.state is SubmissionState.QUARANTINED:
         return "set aside by an operator"
     if status.code is Code.BANNED:
@@ -233,7 +235,7 @@ def _round_view(view: View, competition: Competition, number: RoundNumber) -> Ro
 
 
 def _is_expelled(status: SubmissionStatus) -> bool:
-    return status.state is SubmissionState.QUARANTINED or status.code is Code.BANNED
+    return status.state is SubmissionState.QUARANTINED or status.code is Code.BANNED or status.near_of is not None
 
 
 def _has_record(state: State, status: SubmissionStatus) -> bool:

@@ -14,7 +14,7 @@ from scoring.ranking import fold
 from scoring.ranking.duel import IN_WORDS, DuelOutcome, EndedDuel
 from scoring.ranking.fold import Judged, LedgerVerdict, RoundResult
 from scoring.ranking.state import Inputs, State, chain_hash
-from scoring.receipts import audit, receipt
+from scoring.receipts import audit, near_copies, receipt
 from scoring.receipts.audit import Difference
 from scoring.receipts.certificate import Certificate, CertificateInvalid, Trust
 from scoring.receipts.receipt import ReceiptInvalid, Signed
@@ -202,6 +202,10 @@ class ReceiptCheck:
         said = receipt.read(signed.receipt)
         _check_tag(result, said.finding.content_hash)
         _raise_first(audit.place(said, self.competition))
+        if why := near_copies.first_fault(
+            said.finding.near, entrant(result.hotkey, result.commit_block), self.competition.copies
+        ):
+            raise ReceiptInvalid(why)
         if said.placement is not None:
             _check_track(result, said.placement.track)
             rules = self.competition.named(said.placement.track)

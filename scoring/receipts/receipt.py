@@ -16,16 +16,17 @@ from prompts.voices import Attribute, centre
 from scoring import canonical_json, strict_json
 from scoring.competition import Track
 from scoring.errors import Blame, Code
-from scoring.foreign_words import MOST_CHARACTERS
 from scoring.receipts.certificate import Certificate, CertificateInvalid, Trust, moment
-from scoring.report import EvaluationReport, Factor, Flag, FlagKind, Gate, GroupReport, SampleReport
+from scoring.receipts.near_copies import MOST_NEAR, NearCopy, NearCopyRead
+from scoring.receipts.sample_read import Count, Hash, SampleRead, ScoreField, Seconds, ShareField, Word
+from scoring.report import EvaluationReport, Flag, FlagKind, GroupReport, SampleReport
 from scoring.schema import StrictModel, first_fault
 from scoring.scores.aggregate import mean
 from scoring.synthesis.manifest import Manifest
 from scoring.types import MICRO, Block, BlockHash, ContentHash, Hotkey, Micro, RoundNumber, TensorsHash
 
 VERSION = 5
-DOMAIN = b"voice-receipt/4\n"
+DOMAIN = b"voice-receipt/5\n"
 """Put before the canonical bytes when they are signed."""
 MAX_BYTES = 16 << 20
 """The largest file that is read as a receipt."""
@@ -73,6 +74,7 @@ class Finding:
     code: Code | None
     reason: str | None
     report: EvaluationReport | None
+    near: tuple[NearCopy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,7 @@ def build(subject: Subject, placement: Placement | None, finding: Finding, circu
         "tensors_hash": finding.tensors_hash,
         "code": None if finding.code is None else int(finding.code),
         "reason": finding.reason,
+        "near": [each.to_json() for each in finding.near],
         "profile": report.profile if report else None,
         "profile_hash": report.profile_hash if report else None,
         "judges": dict(report.judges) if report else {},
@@ -316,73 +319,35 @@ def _score(value: object) -> Micro:
     return Micro(value)
 
 
-_Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-_Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_./+-]{1,96}$")]
-_Count = Annotated[int, Field(ge=0, lt=2**63)]
-_Score = Annotated[int, Field(ge=0, le=MICRO)]
-_Share = Annotated[float, Field(ge=0.0, le=1.0)]
-_Seconds = Annotated[float, Field(ge=0.0)]
-_Sentence = Annotated[str, Field(max_length=MOST_CHARACTERS)]
-
-
-class _Sample(StrictModel):
-    prompt: _Word
-    group: _Word
-    score: _Score
-    gate: Gate | None
-    metrics: Mapping[_Word, float]
-    utilities: Mapping[Factor, float]
-    pcm_sha256: _Hash | Literal[""]
-    rate: _Count
-    seconds: _Seconds
-    reason: _Sentence
-    heard: _Sentence
-
-    def report(self) -> SampleReport:
-        """As it was judged."""
-        return SampleReport(
-            prompt_id=self.prompt,
-            group_id=self.group,
-            score=Micro(self.score),
-            gate=self.gate,
-            metrics=self.metrics,
-            utilities=self.utilities,
-            pcm_sha256=self.pcm_sha256,
-            seconds=self.seconds,
-            rate=self.rate,
-            reason=self.reason,
-            heard=self.heard,
-        )
-
-
 class _Receipt(StrictModel):
     version: Literal[5]
-    hotkey: _Word
-    commit_block: _Count
-    repo: _Word
+    hotkey: Word
+    commit_block: Count
+    repo: Word
     revision: Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
-    round: _Count
+    round: Count
     block_hash: Annotated[str, Field(pattern="^0x[0-9a-f]{64}$")]
-    competition_hash: _Hash
-    family: _Word | None
-    track: _Word | None
-    prompts_hash: _Hash | None
-    environment: _Hash | None
-    content_hash: _Hash | None
-    tensors_hash: _Hash | None
+    competition_hash: Hash
+    family: Word | None
+    track: Word | None
+    prompts_hash: Hash | None
+    environment: Hash | None
+    content_hash: Hash | None
+    tensors_hash: Hash | None
     code: int | None
     reason: str | None
-    profile: _Word | None
-    profile_hash: _Hash | None
-    judges: Mapping[_Word, str]
-    score: _Score
-    stderr: _Score
-    groups: tuple[tuple[_Word, _Word, _Score], ...]
-    samples: tuple[_Sample, ...]
-    flags: tuple[tuple[_Word, FlagKind, _Share, _Word | Literal[""]], ...]
+    near: Annotated[tuple[NearCopyRead, ...], Field(max_length=MOST_NEAR)]
+    profile: Word | None
+    profile_hash: Hash | None
+    judges: Mapping[Word, str]
+    score: ScoreField
+    stderr: ScoreField
+    groups: tuple[tuple[Word, Word, ScoreField], ...]
+    samples: tuple[SampleRead, ...]
+    flags: tuple[tuple[Word, FlagKind, ShareField, Word | Literal[""]], ...]
     hardware: str
     judged_at: datetime
-    timings: Mapping[_Word, _Seconds]
+    timings: Mapping[Word, Seconds]
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -426,6 +391,7 @@ class _Receipt(StrictModel):
             code=None if self.code is None else Code(self.code),
             reason=self.reason,
             report=None if self.code is not None else report,
+            near=tuple(each.near_copy() for each in self.near),
         )
         place = None
         if self.family is not None and self.track is not None and self.prompts_hash is not None:

@@ -6,9 +6,11 @@ from pathlib import Path
 from scoring.store.folder import FolderFiles
 from scoring.types import ContentHash, TensorsHash
 from tests.builders.certificates import a_certificate
+from voice_api.db.copies import NearCopyOrder, SketchRecord
 from voice_api.db.evaluations import Claim
 from voice_api.keys import CertifiedKey, ServiceKey
 from workers.evaluation.audio_store import EvidenceStore
+from workers.evaluation.evaluate import JudgedModel
 from workers.evaluation.receipt_signer import ReceiptSigner
 
 
@@ -23,3 +25,7 @@ class NobodyBefore:
 
     def earlier(self, _claim: Claim, _content: ContentHash, _tensors: TensorsHash) -> None:
         """There is none."""
+
+    def near(self, judged: JudgedModel) -> tuple[SketchRecord, tuple[NearCopyOrder, ...]]:
+        """None is near."""
+        return SketchRecord((), judged.sketch.to_bytes()), ()

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from scoring import competition
 from scoring.types import Block, BlockHash, EvaluationId, Hotkey, PublicKey, RoundNumber, SubmissionId, Tag
+from voice_api.db.copies import NearCopies
 from voice_api.db.database import Pool
 from voice_api.db.evaluations import Claim
 from voice_api.db.queue import EvaluationQueue
@@ -65,6 +66,7 @@ def a_worker(pool: Pool, **overrides: Any) -> WorkerContext:
             loop=given.pop("loop", None) or asyncio.get_running_loop(),
             queue=EvaluationQueue(pool),
             submissions=Submissions(pool),
+            copies=NearCopies(pool),
             validations=Validations(pool),
             speeches=Speeches(pool),
         ),

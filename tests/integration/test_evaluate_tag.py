@@ -14,7 +14,7 @@ from scoring.model.fingerprint import Fingerprint, fingerprint, tag_of
 from scoring.progress import NO_PROGRESS
 from scoring.types import Block, ContentHash, Hotkey, PublicKey, RoundNumber, SubmissionId, TensorsHash
 from tests.builders.tools import build_tools
-from tests.builders.verdicts import self_certified
+from tests.builders.verdicts import NobodyBefore, self_certified
 from tests.builders.workers import a_claim
 from voice_api.db.evaluations import Claim
 from voice_api.db.states import VerdictState
@@ -52,10 +52,10 @@ class FolderHub:
         return self._folder
 
 
-class AlwaysCopied:
+class AlwaysCopied(NobodyBefore):
     """Somebody was always first."""
 
-    def earlier(self, _claim: Claim, _content: ContentHash, _tensors: TensorsHash) -> EarlierOwner | None:
+    def earlier(self, _claim: Claim, _content: ContentHash, _tensors: TensorsHash) -> EarlierOwner:  # type: ignore[override]
         return EarlierOwner(SubmissionId(1), Hotkey("first"), Block(1))
 
 

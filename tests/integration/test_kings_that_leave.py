@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scoring.competition import load
-from scoring.types import Block, Hotkey, RoundNumber, SubmissionId
+from scoring.types import Block, EvaluationId, Hotkey, RoundNumber, SubmissionId
 from tests.builders.ledger import attempts_of
+from tests.builders.near_copies import a_near_copy
 from tests.builders.ranking import small
+from voice_api.db import copies
 from voice_api.db.operations import Operations
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.states import QueueName
@@ -60,12 +62,19 @@ async def quarantined(stack: "ValidatorBed") -> None:
     await Operations(stack.pool).quarantine(SubmissionId(2), actor="o", reason="r")
 
 
+async def found_near(stack: "ValidatorBed") -> None:
+    """A worker finds it near the earlier submission."""
+    async with stack.pool.transaction() as connection:
+        await copies.set_aside(connection, "w1", EvaluationId(1), [a_near_copy(2, 1)])
+
+
 @pytest.mark.parametrize(
     ("leave", "why"),
     [
         pytest.param(deregistered, "deregistered", id="deregistered"),
         pytest.param(banned, "banned", id="banned"),
         pytest.param(quarantined, "set aside by an operator", id="set aside"),
+        pytest.param(found_near, "set aside as a near-copy of h2@100", id="a near-copy"),
     ],
 )
 async def test_a_king_that_left_falls_with_the_next_round(stack: "ValidatorBed", leave: Leave, why: str) -> None:

@@ -20,6 +20,7 @@ from workers.jobs.lineage import StoredLineage, first_owner
 
 CONTENT = ContentHash("11" * 32)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+NOTHING = cast(Any, None)
 
 
 def key(number: int) -> PublicKey:
@@ -155,7 +156,7 @@ async def test_an_outage_of_a_moment_is_waited_out() -> None:
 
     loop = asyncio.get_running_loop()
     for in_haste in (False, True):
-        lineage = StoredLineage(cast(Submissions, Shaky()), loop, lambda haste=in_haste: haste)  # type: ignore[misc]  # a bool
+        lineage = StoredLineage(cast(Submissions, Shaky()), NOTHING, NOTHING, loop, lambda haste=in_haste: haste)  # type: ignore[misc]  # a bool
         with pytest.raises(DatabaseUnavailable) if in_haste else nullcontext():
             found = await asyncio.to_thread(lineage.earlier, claimed(), CONTENT, TensorsHash("22" * 32))
             assert found == EarlierOwner(SubmissionId(1), Hotkey("h1"), Block(10))

@@ -14,7 +14,9 @@ from neurons.chain import wallets
 from neurons.cli.main import app
 from neurons.cli.operator.commands import moment
 from scoring.errors import Code, VoiceError
-from scoring.types import SubmissionId
+from scoring.types import EvaluationId, SubmissionId
+from tests.builders.near_copies import a_near_copy
+from voice_api.db.copies import set_aside
 from voice_api.db.database import Pool
 from voice_api.db.operations import Operations
 from voice_api.db.processes import Workers
@@ -132,6 +134,22 @@ async def test_quarantine_and_back(voice: Voice, pool: Pool, open_round: OpenRou
     assert (await Submissions(pool).get(submission)).state is SubmissionState.QUARANTINED
     await voice("unquarantine", str(submission), "-r", "it is fine")
     assert (await Submissions(pool).get(submission)).state is SubmissionState.QUEUED
+
+
+async def test_near_copies_wait_for_a_decision(voice: Voice, pool: Pool, open_round: OpenRound) -> None:
+    """Listed with the measure that is beyond its threshold, until they are confirmed, once their owners had the time to object."""
+    original, copy, other = await open_round(submissions=3)
+    assert await voice("near-copies") == "No near-copy waits for an operator.\n"
+    async with pool.transaction() as connection:
+        orders = [a_near_copy(copy, original, appeal=timedelta(0)), a_near_copy(other, original)]
+        await set_aside(connection, "w1", EvaluationId(1), orders)
+    assert "0.001250 ≤ 0.05" in await voice("near-copies")
+    assert await voice("confirm-copy", str(copy), "-r", "noise") == f"a copy for good: submissions {copy}\n"
+    with pytest.raises(VoiceError) as early:
+        await voice("confirm-copy", str(other), "-r", "noise")
+    assert early.value.code is Code.STATE_CONFLICT
+    assert [row["submission_id"] for row in json.loads(await voice("near-copies", "--json"))] == [other]
+    assert (await Submissions(pool).get(copy)).state is SubmissionState.COPY
 
 
 async def test_a_ban_asks_first(voice: Voice, pool: Pool, open_round: OpenRound, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,9 +12,11 @@ import pytest
 
 from scoring.errors import EXPLANATIONS, Code
 from scoring.report import Gate
-from scoring.types import BlockHash
+from scoring.types import BlockHash, EvaluationId
 from tests.builders.audible import AudibleJudge, audible_round
 from tests.builders.crawler import ReadPage
+from tests.builders.near_copies import a_near_copy
+from voice_api.db.copies import set_aside
 from voice_api.db.database import Pool
 from voice_api.settings import ApiSettings
 from voice_api.web.pages.heard import ADVICE
@@ -41,10 +43,13 @@ async def browser(serve: Serve, api_settings: Callable[..., ApiSettings], tmp_pa
         yield client
 
 
-async def test_every_number_is_what_the_api_says(bed: "ValidatorBed", browser: httpx.AsyncClient) -> None:
-    """Facts, scores by round, groups and samples, to the last digit."""
-    page = ReadPage()
-    page.feed((await browser.get("/submissions/2")).text)
+async def test_every_number_is_what_the_api_says(bed: "ValidatorBed", browser: httpx.AsyncClient, pool: Pool) -> None:
+    """Facts, evidence of a near-copy, scores by round, groups and samples, to the last digit."""
+    async with pool.transaction() as connection:
+        await set_aside(connection, "w1", EvaluationId(2), [a_near_copy(2, 1)])
+    page, shown = ReadPage(), (await browser.get("/submissions/2")).text
+    page.feed(shown)
+    assert all(words in shown for words in (">0.001250<", ">0.050000<", ">0.400000<", ">0.970000<", "may object until"))
     assert len(page.numbers) > 150
     documents: dict[str, object] = {}
     for shown, source in page.numbers:

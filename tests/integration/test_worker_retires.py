@@ -63,7 +63,7 @@ def in_a_context(receipt_signer: Callable[[], ReceiptSigner], drain: Drain, queu
     with background_loop() as loop:
         rule = RetryRule(max_retries=1, first=PAUSE)
         dry = cast(Any, Dry())
-        rows = Database(loop=loop, queue=cast(Any, queue), submissions=NOTHING, validations=dry, speeches=dry)
+        rows = Database(loop=loop, queue=cast(Any, queue), submissions=NOTHING, copies=NOTHING, validations=dry, speeches=dry)
         mark = worker_context.set(
             WorkerContext(
                 name="one",

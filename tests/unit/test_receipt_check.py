@@ -35,6 +35,7 @@ CLOSED = Round(
     state=RoundState.CLOSED,
     pending=0,
 )
+NEAR = {"entrant": "h1@1", "original": "h0@0", "distance": 1_000, "compared": 9_000, "sound": None, "prompts": 0}
 TRUST = Trust(frozenset({ME}), frozenset(), verify)
 CHECK = ReceiptCheck(CLOSED, RULES, TRUST)
 
@@ -68,6 +69,7 @@ def test_an_honest_evaluation_is_counted(a_result: MakeResult) -> None:
     groups = CHECK.accepted_scores(a_result(1))
     assert list(groups) == [group.id for group in RULES.track[0].groups(HASH)]
     assert CHECK.accepted_scores(a_result(1, code=Code.FILE_NOT_ALLOWED)) == {}
+    assert CHECK.accepted_scores(a_result(1, edit=lambda document: document.update(near=[NEAR]))) == groups
 
 
 def test_any_field_of_the_receipt_that_was_changed_breaks_the_signature(a_result: MakeResult) -> None:
@@ -116,6 +118,10 @@ def test_any_field_of_the_receipt_that_was_changed_breaks_the_signature(a_result
         pytest.param(lambda d: d.update(judged_at="2026-11-30T12:00:00+00:00"), "expired at", id="judged after it"),
         pytest.param(lambda d: d.pop("samples"), "no samples", id="no samples"),
         pytest.param(lambda d: d.update(more=1), "more", id="a field more"),
+        pytest.param(lambda d: d.update(near=[NEAR | {"entrant": "h8@8"}]), "is about h1@", id="a near-copy of others"),
+        pytest.param(lambda d: d.update(near=[NEAR | {"distance": 900_000}]), "within the rules", id="a near-copy that is none"),
+        pytest.param(lambda d: d.update(near=[NEAR | {"distance": 1.0}]), "near", id="a float for a distance"),
+        pytest.param(lambda d: d.update(near=[NEAR | {"original": "h9"}]), "near", id="a near-copy of nobody"),
     ],
 )
 def test_what_a_worker_signs_must_still_be_true(a_result: MakeResult, edit: Callable[[Document], object], reason: str) -> None:

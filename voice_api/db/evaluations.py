@@ -9,6 +9,7 @@ from scoring.errors import Code
 from scoring.receipts.receipt import Subject
 from scoring.report import EvaluationReport
 from scoring.types import Block, ContentHash, EvaluationId, Hotkey, Micro, PublicKey, RoundNumber, SubmissionId, Tag, TensorsHash
+from voice_api.db.copies import NearCopyOrder, SketchRecord
 from voice_api.db.database import JsonObject
 from voice_api.db.states import EvaluationState, ParkedWhy, QueueName, VerdictState
 
@@ -63,6 +64,10 @@ class Verdict:
     family: str | None = None
     """The family that its repository names, and the track that this decides; None where it was rejected before that was known."""
     track: str | None = None
+    sketch: SketchRecord | None = None
+    """The sketch of its model; None where it was not taken."""
+    near: tuple[NearCopyOrder, ...] = ()
+    """Whom it found near another: itself, or later ones of which it is the original."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

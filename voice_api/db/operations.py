@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 
 from scoring.errors import Code, PlatformError
 from scoring.types import EvaluationId, Hotkey, RoundNumber, SubmissionId
+from voice_api.db import copies
+from voice_api.db.copies import NearCopies
 from voice_api.db.database import Connection, Pool, read, sql
 from voice_api.db.states import ParkedWhy, QueueName, RoundState, ValidationState
 
@@ -79,7 +81,20 @@ class Operations:
                 await _refuse_submission(connection, submission_id)
             parked = [row["id"] for row in await connection.fetch(sql("operations.parked_since_quarantine"), submission_id)]
             await connection.execute(sql("operations.requeue"), parked, actor, reason, False)
+            await copies.release(connection, submission_id)
             await _note(connection, actor, "unquarantine", str(submission_id), reason)
+
+    async def confirm_copy(self, submission_id: SubmissionId, *, actor: str, reason: str) -> None:
+        """End a near-copy's quarantine as a copy for good, once its owner had the time to object."""
+        found = await NearCopies(self._pool).get(submission_id)
+        if found is None:
+            raise PlatformError(Code.NOT_FOUND, f"submission {submission_id} was not set aside as a near-copy")
+        async with self._pool.transaction() as connection:
+            if await connection.fetchval(sql("operations.before"), found.appeal_until):
+                until = f"{found.appeal_until:%Y-%m-%d %H:%M} UTC"
+                raise PlatformError(Code.STATE_CONFLICT, f"the owner of submission {submission_id} may object until {until}")
+            await copies.confirm(connection, found, actor=actor, reason=reason)
+            await _note(connection, actor, "confirm_copy", str(submission_id), reason)
 
     async def ban(self, hotkey: Hotkey, *, actor: str, reason: str) -> tuple[SubmissionId, ...]:
         """Reject a hotkey's submissions, now and from now on; those it rejects now."""

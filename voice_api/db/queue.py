@@ -9,6 +9,7 @@ from typing import Any
 from scoring.errors import EXPLANATIONS, Code, PlatformError
 from scoring.report import EvaluationReport
 from scoring.types import EvaluationId, RoundNumber, SubmissionId
+from voice_api.db import copies
 from voice_api.db.database import Connection, Pool, read, sql
 from voice_api.db.evaluations import Cause, Claim, Depth, Evaluation, QueueRow, Receipt, SampleRow, Verdict
 from voice_api.db.states import EvaluationState, QueueName, VerdictState
@@ -64,6 +65,9 @@ class EvaluationQueue:
             if verdict.report is not None:
                 await _add_report(connection, claim.evaluation_id, verdict.report)
             await _settle_submission(connection, claim, verdict)
+            if verdict.sketch is not None:
+                await copies.keep_sketch(connection, claim.submission_id, verdict.sketch)
+            await copies.set_aside(connection, claim.worker, claim.evaluation_id, verdict.near)
 
     async def hand_back(
         self,

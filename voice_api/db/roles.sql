@@ -20,7 +20,8 @@ grant usage on schema public to voice_api, voice_worker, voice_validator, voice_
 
 grant select on
     alembic_version, transitions, registry, neurons, rounds, rounds_with_pending, submissions, submissions_with_score, evaluations,
-    evaluation_groups, samples, events
+    evaluation_groups, samples, events, sketches, near_copies,
+    near_copies_shown
     to voice_api, voice_worker, voice_validator, voice_reader;
 
 -- People and their dashboards: everything but what is nobody else's (recordings, and answers to signed requests).
@@ -53,6 +54,7 @@ grant insert (
 ) on speeches to voice_api;
 grant update (state, due_at, finished_at, code, reason, token, worker, lease_until) on speeches to voice_api;
 grant delete on speeches to voice_api;
+grant update (decision, decided_at) on near_copies to voice_api;
 grant insert, update, delete on idempotency to voice_api;
 -- Listeners' votes enter no score: who judges, and who folds, cannot even read them.
 grant select, insert on votes to voice_api;
@@ -64,7 +66,8 @@ grant update (
     score, stderr, profile, profile_hash, receipt, receipt_hash, signature, certificate, track, queue, moved
 ) on evaluations to voice_worker;
 grant update (state, code, reason, family, content_hash, tensors_hash, copy_of, updated_at) on submissions to voice_worker;
-grant insert on samples, evaluation_groups, events to voice_worker;
+grant insert on samples, evaluation_groups, events, near_copies to voice_worker;
+grant insert, update (bands, sketch) on sketches to voice_worker;
 grant insert, update, delete on workers to voice_worker;
 grant update (
     state, attempt, due_at, finished_at, token, worker, lease_until, upload, score, gate, metrics, utilities, reasons, code, reason

@@ -17,7 +17,7 @@ class SubmissionState(StrEnum):
     SUPERSEDED = "superseded"
     """The hotkey committed another one."""
     QUARANTINED = "quarantined"
-    """An operator set it aside: it is not judged until it is released."""
+    """Set aside, by an operator or as a near-copy: it is not judged until it is released."""
 
 
 class EvaluationState(StrEnum):
@@ -34,7 +34,7 @@ class EvaluationState(StrEnum):
 SUBMISSION_TRANSITIONS: Mapping[SubmissionState, frozenset[SubmissionState]] = {
     SubmissionState.QUEUED: frozenset(set(SubmissionState) - {SubmissionState.QUEUED}),
     SubmissionState.SCORED: frozenset(set(SubmissionState) - {SubmissionState.QUEUED, SubmissionState.SCORED}),
-    SubmissionState.QUARANTINED: frozenset(set(SubmissionState) - {SubmissionState.COPY, SubmissionState.QUARANTINED}),
+    SubmissionState.QUARANTINED: frozenset(set(SubmissionState) - {SubmissionState.QUARANTINED}),
     SubmissionState.REJECTED: frozenset({SubmissionState.QUEUED}),
     SubmissionState.COPY: frozenset(),
     SubmissionState.SUPERSEDED: frozenset(),

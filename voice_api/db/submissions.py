@@ -138,6 +138,8 @@ class SubmissionStatus:
     code: Code | None
     superseded: bool
     last_round: RoundNumber | None
+    near_of: Entrant | None = None
+    """The earlier submission that it is a near-copy of, unless an operator released it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

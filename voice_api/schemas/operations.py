@@ -94,6 +94,7 @@ class Verb(StrEnum):
     RELEASE = "release"
     QUARANTINE = "quarantine"
     UNQUARANTINE = "unquarantine"
+    CONFIRM_COPY = "confirm-copy"
     BAN = "ban"
     UNBAN = "unban"
     DRAIN = "drain"
@@ -108,6 +109,7 @@ ORDERS: Mapping[Verb, type[Order]] = {
     Verb.RELEASE: EvaluationOrder,
     Verb.QUARANTINE: SubmissionOrder,
     Verb.UNQUARANTINE: SubmissionOrder,
+    Verb.CONFIRM_COPY: SubmissionOrder,
     Verb.BAN: HotkeyOrder,
     Verb.UNBAN: HotkeyOrder,
     Verb.DRAIN: HostOrder,

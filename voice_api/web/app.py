@@ -34,6 +34,7 @@ from voice_api.web.reading import CrossOriginReads, HeadAnswers
 from voice_api.web.route import operation_name
 from voice_api.web.routes import (
     competition,
+    copies,
     duels,
     errors,
     evaluations,
@@ -85,6 +86,7 @@ _PARTS = (
     explain,
     duels,
     submissions,
+    copies,
     rounds,
     evaluations,
     receipts,

@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 
 from scoring.competition import Schedule
 from scoring.store.files import StoredFile, StoredFiles
+from voice_api.db.copies import NearCopies
 from voice_api.db.database import Pool
 from voice_api.db.evaluations import Depth
 from voice_api.db.idempotency import Idempotency
@@ -55,6 +56,7 @@ class Stores:
     registry: Registry
     submissions: Submissions
     leaderboard: LeaderboardRows
+    copies: NearCopies
     queue: EvaluationQueue
     rounds: Rounds
     operations: Operations
@@ -73,6 +75,7 @@ class Stores:
             registry=Registry(pool),
             submissions=Submissions(pool),
             leaderboard=LeaderboardRows(pool),
+            copies=NearCopies(pool),
             queue=EvaluationQueue(pool),
             rounds=Rounds(pool),
             operations=Operations(pool),

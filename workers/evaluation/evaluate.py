@@ -1,19 +1,23 @@
 """One evaluation, start to verdict: the same code in the worker, in `voice miner score` and in every later audit.
 
-Order: repository metadata → headers → download → content hash → tag → lineage → speak (in the sandbox) → judge → keep and sign.
-Nothing untrusted is loaded before the tag holds.
+Order: repository metadata → headers → download → content hash → tag → lineage → sketch → speak (in the sandbox) → judge → near-copies →
+keep and sign. Nothing untrusted is loaded before the tag holds.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
+from scoring.audio.spoken import Spoken
 from scoring.competition import Competition
 from scoring.errors import Code, SubmissionFault
 from scoring.model.fingerprint import Fingerprint, fingerprint, tag_of
+from scoring.model.sketch import Sketch, sketch
 from scoring.receipts.receipt import Finding, Placement
 from scoring.synthesis.families import FAMILIES
 from scoring.types import Block, ContentHash, Hotkey, SubmissionId, TensorsHash
+from voice_api.db.copies import NearCopyOrder, SketchRecord
 from voice_api.db.evaluations import Claim, Verdict
 from workers.evaluation.obtain import obtain
 from workers.evaluation.progress import Progress, Stage
@@ -31,11 +35,27 @@ class EarlierOwner:
     commit_block: Block
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedModel:
+    """A model that was judged in a round, with all by which it is compared with others."""
+
+    claim: Claim
+    competition: Competition
+    track: str
+    sketch: Sketch
+    spoken: Mapping[str, Spoken]
+    """By prompt."""
+
+
 class Lineage(Protocol):
-    """Knows the first submission of a model, as far as it is known."""
+    """Knows the first submission of a model, as far as it is known, and those that are near it."""
 
     def earlier(self, claim: Claim, content: ContentHash, tensors: TensorsHash) -> EarlierOwner | None:
         """The earliest submission before the claim's with this content or these tensors."""
+        ...
+
+    def near(self, judged: JudgedModel) -> tuple[SketchRecord, tuple[NearCopyOrder, ...]]:
+        """The model's sketch as it is kept, and who is near whom, of it and those that it looks or sounds like."""
         ...
 
 
@@ -95,10 +115,25 @@ def _evaluate(assignment: Assignment, tools: Tools, lineage: Lineage, progress: 
             )
             finding = Finding(content_hash=found.content, tensors_hash=found.tensors, code=Code.COPY, reason=reason, report=None)
             return signer.verdict(claim, competition, place, finding, copy_of=earlier.submission)
+        drawn = sketch(model.folder, partial(_go_on, progress))
         speech = judge_model(model, claim.block_hash, tools, progress)
     except SubmissionFault as fault:
         return reject(assignment, fault, known)
     signer.keep(speech.spoken.values())
-    finding = Finding(content_hash=found.content, tensors_hash=found.tensors, code=None, reason=None, report=speech.report)
+    judged = JudgedModel(claim=claim, competition=competition, track=model.track.name, sketch=drawn, spoken=speech.spoken)
+    record, near = lineage.near(judged)
+    finding = Finding(
+        content_hash=found.content,
+        tensors_hash=found.tensors,
+        code=None,
+        reason=None,
+        report=speech.report,
+        near=tuple(order.found for order in near),
+    )
     timings = {"speak": speech.speak_seconds, "judge": speech.judge_seconds, "both": speech.seconds}
-    return signer.verdict(claim, competition, place, finding, timings=timings)
+    return replace(signer.verdict(claim, competition, place, finding, timings=timings), sketch=record, near=near)
+
+
+def _go_on(progress: Progress, done: int, total: int) -> None:
+    """Tell of the second reading of the weights as the second half of the same stage."""
+    progress(Stage.FINGERPRINT, total + done, 2 * total)

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from scoring.competition import Schedule
 from scoring.types import EvaluationId
+from voice_api.db.copies import NearCopies
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.speeches import Speeches
 from voice_api.db.states import WorkerDuty
@@ -37,6 +38,7 @@ class Database:
     loop: asyncio.AbstractEventLoop
     queue: EvaluationQueue
     submissions: Submissions
+    copies: NearCopies
     validations: Validations
     speeches: Speeches
 

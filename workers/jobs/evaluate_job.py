@@ -86,7 +86,9 @@ class EvaluationJob:
         database, patience = context.database, context.patience
         keeper = LeaseKeeper(Renewals(database.queue, context.heartbeat), self.claim, patience.lease, database.loop)
         limits = patience.limits.beyond(competition)
-        lineage = StoredLineage(database.submissions, database.loop, lambda: context.drain.overdue)
+        lineage = StoredLineage(
+            database.submissions, database.copies, self.signer.store, database.loop, lambda: context.drain.overdue
+        )
         supervisor = Supervisor(keeper=keeper, limits=limits, drain=context.drain, stop_guest=tools.sandbox.stop)
         with context.metrics.stages() as entered:
             work = partial(evaluate, assignment, tools, lineage, Timed(keeper, entered))

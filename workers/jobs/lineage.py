@@ -1,17 +1,25 @@
-"""The first owner of a model: every known tag is tried, so an earlier owner is found without its repository."""
+"""The first owner of a model, and its near-copies: every known tag is tried, so an earlier owner is found without its repository."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from datetime import timedelta
-from functools import partial
+from functools import lru_cache, partial
+from typing import TypeVar
 
+from scoring.errors import Code, InfrastructureFault, PlatformError
+from scoring.model.bases import read_bases
 from scoring.model.fingerprint import tag_of
+from scoring.model.nearness import Base, bands
+from scoring.receipts.store import AudioStore
 from scoring.types import ContentHash, TensorsHash
+from voice_api.db.copies import NearCopies, NearCopyOrder, OwnedSample, OwnedSketch, SketchRecord
 from voice_api.db.evaluations import Claim
 from voice_api.db.submissions import Submission, Submissions, TagRecord
-from workers.evaluation.evaluate import EarlierOwner
+from workers.evaluation.evaluate import EarlierOwner, JudgedModel
 from workers.jobs.failures import retry_while_db_down
+from workers.jobs.near_copies import by_sound, by_weights, compared_prompts, joined, near_copies
 
+T = TypeVar("T")
 _PATIENCE = timedelta(minutes=1)
 """For a PostgreSQL that is away for a moment: what was fetched and hashed until now would else be done again."""
 
@@ -40,15 +48,53 @@ class StoredLineage:
     A short outage is waited out, unless the worker is `in_haste`.
     """
 
-    def __init__(self, submissions: Submissions, loop: asyncio.AbstractEventLoop, in_haste: Callable[[], bool]) -> None:
-        self._submissions, self._loop, self._in_haste = submissions, loop, in_haste
+    def __init__(
+        self,
+        submissions: Submissions,
+        copies: NearCopies,
+        store: AudioStore,
+        loop: asyncio.AbstractEventLoop,
+        in_haste: Callable[[], bool],
+    ) -> None:
+        self._submissions, self._copies, self._store = submissions, copies, store
+        self._loop, self._in_haste = loop, in_haste
 
     def earlier(self, claim: Claim, content: ContentHash, tensors: TensorsHash) -> EarlierOwner | None:
         """The first owner before the claim's commit, if there is one; raises DatabaseUnavailable."""
-        lookup = retry_while_db_down(partial(self._lookup, claim, content, tensors), _PATIENCE, self._in_haste)
-        return asyncio.run_coroutine_threadsafe(lookup, self._loop).result()  # the pool bounds each answer's time
+        return self._asked(partial(self._lookup, claim, content, tensors))
+
+    def near(self, judged: JudgedModel) -> tuple[SketchRecord, tuple[NearCopyOrder, ...]]:
+        """The sketch as it is kept, and who is near whom; raises DatabaseUnavailable, and InfrastructureFault without the rules' bases."""
+        claim, rules = judged.claim, judged.competition.copies
+        bases = _bases(tuple(sorted(rules.bases.items())))
+        record = SketchRecord(bands(judged.sketch, bases), judged.sketch.to_bytes())
+        prompts = compared_prompts(judged.spoken, rules)
+        alike, spoken, coldkey = self._asked(partial(self._neighbours, claim, judged.track, record, prompts))
+        sounds = by_sound(judged.spoken, spoken, self._store.audio)
+        return record, near_copies(claim, coldkey, joined(by_weights(judged.sketch, alike, bases), sounds), rules)
+
+    async def _neighbours(
+        self, claim: Claim, track: str, record: SketchRecord, prompts: tuple[str, ...]
+    ) -> tuple[tuple[OwnedSketch, ...], tuple[OwnedSample, ...], str | None]:
+        alike = await self._copies.alike(claim.submission_id, record.bands)
+        spoken = await self._copies.spoken(claim.round, track, claim.submission_id, prompts)
+        return alike, spoken, await self._copies.coldkey(claim.hotkey)
+
+    def _asked(self, question: Callable[[], Coroutine[None, None, T]]) -> T:
+        """The database's answer, waited for through a short outage; the pool bounds each answer's time."""
+        answer = retry_while_db_down(question, _PATIENCE, self._in_haste)
+        return asyncio.run_coroutine_threadsafe(answer, self._loop).result()
 
     async def _lookup(self, claim: Claim, content: ContentHash, tensors: TensorsHash) -> EarlierOwner | None:
         tags = await self._submissions.tags()
         same_tensors = await self._submissions.by_tensors(tensors)
         return first_owner(claim, content, tags, same_tensors)
+
+
+@lru_cache(maxsize=2)
+def _bases(pinned: tuple[tuple[str, str], ...]) -> tuple[Base, ...]:
+    """The bases of some rules, read once."""
+    try:
+        return read_bases(dict(pinned))
+    except PlatformError as error:
+        raise InfrastructureFault(Code.COMPETITION_MISMATCH, error.detail) from error

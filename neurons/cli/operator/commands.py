@@ -18,10 +18,11 @@ from neurons.cli.options import AsJson, WalletOptions, address, answer, keys_of,
 from neurons.settings import ApiClientSettings
 from scoring.errors import Code, PlatformError, with_advice
 from scoring.foreign_words import printable
-from scoring.types import EvaluationId
+from scoring.types import MICRO, EvaluationId, Micro
 
 if TYPE_CHECKING:
     from neurons.api_client.client import VoiceApi
+    from voice_api.schemas.copies import NearCopyOut
     from voice_api.schemas.evaluations import EvaluationOut
     from voice_api.schemas.operations import Ordered, StuckOut, WorkerOut
 
@@ -43,6 +44,14 @@ def stuck(options: WalletOptions, as_json: AsJson = False) -> None:
     """List evaluations of open rounds that were parked and wait for an operator."""
     found = _ask(lambda api: api.stuck(), options)
     answer(as_json, [row.model_dump(mode="json") for row in found], lambda: _show_stuck(found))
+
+
+@app.command("near-copies")
+@shared_options
+def near_copies(options: WalletOptions, as_json: AsJson = False) -> None:
+    """List submissions that were set aside as near-copies and wait for `unquarantine` or `confirm-copy`."""
+    found = _ask(lambda api: api.near_copies(undecided=True), options)
+    answer(as_json, [row.model_dump(mode="json") for row in found], lambda: _show_near_copies(found))
 
 
 @app.command()
@@ -117,7 +126,18 @@ for _verb, _field, _done, _explanation in (
     ("park", "evaluation_id", "parked", "Set an evaluation aside until it is released or requeued."),
     ("release", "evaluation_id", "released", "Queue a parked evaluation again, while its round is open."),
     ("quarantine", "submission_id", "quarantined", "Stop judging a submission until it is brought back."),
-    ("unquarantine", "submission_id", "brought back", "Bring a submission back to where it stood."),
+    (
+        "unquarantine",
+        "submission_id",
+        "brought back",
+        "Bring a submission back to where it stood; what was set aside as a near-copy stands as a model of its own.",
+    ),
+    (
+        "confirm-copy",
+        "submission_id",
+        "a copy for good",
+        "End a near-copy's quarantine as a copy for good, once its owner had the time to object.",
+    ),
 ):
     app.command(_verb, help=_explanation)(_about_a_number(_verb, _field, _done))
 for _verb, _field, _done, _explanation in (
@@ -222,6 +242,31 @@ def _show_stuck(rows: "Sequence[StuckOut]") -> None:
             Text(why),
         )
     Console().print(table)
+
+
+def _show_near_copies(rows: "Sequence[NearCopyOut]") -> None:
+    """Show each near-copy with its measures, beside their thresholds."""
+    if not rows:
+        Console().print("No near-copy waits for an operator.")
+        return
+    table = Table("submission", "near", "weights", "sounds", "may object until", box=SIMPLE_HEAD)
+    for row in rows:
+        table.add_row(
+            str(row.submission_id),
+            str(row.original_id),
+            _beside(row.distance, "≤", row.most_distance),
+            _beside(row.sound, "≥", row.least_sound),
+            f"{row.appeal_until:%m-%d %H:%M}",
+        )
+    Console().print(table)
+
+
+def _beside(measure: Micro | None, mark: str, threshold: Micro) -> str:
+    """A measure, and whether it is beyond its threshold."""
+    if measure is None:
+        return "not measured"
+    beyond = measure <= threshold if mark == "≤" else measure >= threshold
+    return f"{measure / MICRO:.6f}{f' {mark} {threshold / MICRO:g}' if beyond else ''}"
 
 
 def _show_workers(rows: "Sequence[WorkerOut]", evaluations: "Mapping[EvaluationId, EvaluationOut]", now: datetime) -> None:

@@ -109,6 +109,7 @@ with changed as (
             when exists (select from evaluations e where e.submission_id = s.id and e.state = 'scored') then 'scored'
             else 'queued'
         end,
+        reason = null,
         updated_at = now()
     where s.id = $1 and s.state = 'quarantined'
     returning s.id, s.state
@@ -117,6 +118,10 @@ with changed as (
     select 'submission', $2, id, 'quarantined', state, $3 from changed
 )
 select id from changed;
+
+-- name: before
+-- Whether it is earlier than a moment.
+select now() < $1::timestamptz;
 
 -- name: ban
 -- Note a ban; no row when there is one.

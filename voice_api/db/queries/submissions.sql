@@ -110,7 +110,7 @@ select * from submissions_with_score where tensors_hash = $1 order by commit_blo
 -- Each submission that may still be judged, as opening a round reads it.
 -- Those are: what waits, what is scored, and what was scored before its hotkey committed again, while nothing later of it has a verdict.
 -- What the ledger keeps, by hotkeys in $1 and commit blocks in $2, stays in also when something later has a verdict.
--- What was set aside when its hotkey committed again stays out: else committing would undo a quarantine.
+-- What was set aside when its hotkey committed again stays out, and so does a near-copy: else committing would undo a quarantine.
 -- The commitment before counts whatever became of it: the queue goes by when a hotkey committed last.
 with standing as (
     select id, null::bigint as succeeded_at from submissions where state in ('queued', 'scored')
@@ -139,6 +139,7 @@ with standing as (
           select from events v
           where v.submission_id = old.id and v.kind = 'submission' and v.from_state = 'quarantined' and v.to_state = 'superseded'
       )
+      and not exists (select from near_copies c where c.submission_id = old.id and c.decision is distinct from 'released')
     group by old.id
 )
 select s.id, s.hotkey, s.commit_block, s.tiebreak, s.family, succeeded_at,
@@ -164,7 +165,13 @@ select s.hotkey, s.commit_block, s.state, s.code,
            select from submissions later
            where later.hotkey = s.hotkey and later.commit_block > s.commit_block and not later.refused
        ) as superseded,
-       (select max(e.round) from evaluations e where e.submission_id = s.id) as last_round
+       (select max(e.round) from evaluations e where e.submission_id = s.id) as last_round,
+       (
+           select o.hotkey || '@' || o.commit_block
+           from near_copies c
+           join submissions o on o.id = c.original_id
+           where c.submission_id = s.id and c.decision is distinct from 'released'
+       ) as near_of
 from (
     select s.id
     from unnest($1::text[], $2::bigint[]) as named (hotkey, commit_block)

@@ -77,9 +77,10 @@ async def submission(
     found = await service.stores.submissions.get(submission_id)
     evaluations = await service.stores.submissions.evaluations(found.id)
     chosen = _chosen(evaluations, evaluation)
-    events, place, shown = await asyncio.gather(
+    events, place, near, shown = await asyncio.gather(
         service.stores.submissions.events(found.id, limit=_MOST_EVENTS + 1),
         _place(service, found),
+        service.stores.copies.get(found.id),
         _shown(service, chosen, first) if chosen else _nothing(),
     )
     return page(
@@ -91,6 +92,7 @@ async def submission(
         source=f"/v1/submissions/{found.id}",
         entrant=entrant(found.hotkey, found.commit_block),
         place=place,
+        near=near,
         evaluations=evaluations,
         shown=shown,
         events=events[:_MOST_EVENTS],

@@ -72,8 +72,15 @@ async def quarantine(order: SubmissionOrder, by: Operator) -> Ordered:
 
 @router.post("/unquarantine", responses=ORDER_ERRORS)
 async def unquarantine(order: SubmissionOrder, by: Operator) -> Ordered:
-    """Bring a submission back to where it stood."""
+    """Bring a submission back to where it stood; one that was set aside as a near-copy never is again."""
     await by.stores.operations.unquarantine(order.submission_id, actor=by.hotkey, reason=order.reason)
+    return Ordered(submissions=(order.submission_id,))
+
+
+@router.post("/confirm-copy", responses=ORDER_ERRORS)
+async def confirm_copy(order: SubmissionOrder, by: Operator) -> Ordered:
+    """End a near-copy's quarantine as a copy for good, once its owner had the time to object."""
+    await by.stores.operations.confirm_copy(order.submission_id, actor=by.hotkey, reason=order.reason)
     return Ordered(submissions=(order.submission_id,))
 
 

@@ -1,0 +1,31 @@
+"""The rules by which a model is another's near-copy."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field
+
+from scoring.model.pinned import Checksum
+from scoring.schema import StrictModel
+
+_Count = Annotated[int, Field(ge=1)]
+
+
+class CopyRules(StrictModel):
+    """When a model is set aside as a near-copy of one that another hotkey committed earlier: by its weights or by its sound, either does.
+
+    `docs/copies.md` says what honest trainings and rewritten models measure.
+    """
+
+    distance: Annotated[float, Field(ge=0.0, le=1.0)]
+    """Most distance of weights (`scoring.model.nearness`): 0 is what the earlier one's training did, 1 has nothing to do with it."""
+    least_compared: _Count
+    """The distance counts where trained tensors of so many numbers were compared: a few say nothing of a model."""
+    sound: Annotated[float, Field(gt=0.0, le=1.0)]
+    """Least similarity of sounds (`scoring.audio.similarity`), of the quarter of a round's prompts in which it is highest."""
+    prompts: _Count
+    """So many prompts of a round are compared."""
+    appeal_hours: _Count
+    """The owner of a model that was set aside has so long to object before an operator may end it as a copy."""
+    bases: Mapping[Checksum, Checksum] = {}
+    """Models that everybody may train from, by content hash, each with the SHA-256 of its sketches: they are nobody's lineage."""

@@ -1,0 +1,86 @@
+"""The near-copies that an evaluation came upon: a model and an earlier one of another's, with what was measured of the two."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from scoring.model.copy_rules import CopyRules
+from scoring.schema import StrictModel
+from scoring.types import MICRO, Entrant, Micro
+
+MOST_NEAR = 64
+"""A receipt names so many at most."""
+_Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,96}@[0-9]{1,18}$")]
+_Share = Annotated[int, Field(ge=0, le=MICRO)] | None
+_Count = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NearCopy:
+    """A submission that is near an earlier one of another hotkey's. Measures are integers of 1e-6, None where none was taken."""
+
+    entrant: Entrant
+    original: Entrant
+    distance: Micro | None
+    """Of the weights: less is nearer (`scoring.model.nearness`)."""
+    compared: int
+    """Numbers of trained tensors that the distance rests on."""
+    sound: Micro | None
+    """Similarity of the sounds of one round: more is nearer (`scoring.audio.similarity`)."""
+    prompts: int
+    """Prompts whose sounds were compared."""
+
+    def is_near(self, rules: CopyRules) -> bool:
+        """Whether either measure is beyond the threshold of the rules."""
+        by_weights = (
+            self.distance is not None and self.distance <= rules.distance * MICRO and self.compared >= rules.least_compared
+        )
+        return by_weights or (self.sound is not None and self.sound >= rules.sound * MICRO)
+
+    def to_json(self) -> dict[str, Any]:
+        """The near-copy in a receipt's form."""
+        return asdict(self)
+
+
+class NearCopyRead(StrictModel):
+    """A near-copy in a receipt."""
+
+    entrant: _Name
+    original: _Name
+    distance: _Share
+    compared: _Count
+    sound: _Share
+    prompts: _Count
+
+    def near_copy(self) -> NearCopy:
+        """As it was measured."""
+        return NearCopy(
+            entrant=Entrant(self.entrant),
+            original=Entrant(self.original),
+            distance=None if self.distance is None else Micro(self.distance),
+            compared=self.compared,
+            sound=None if self.sound is None else Micro(self.sound),
+            prompts=self.prompts,
+        )
+
+
+def first_fault(found: Sequence[NearCopy], subject: Entrant, rules: CopyRules) -> str:
+    """The first reason for which a receipt on a submission may not name these near-copies; '' where it may."""
+    for each in found:
+        if subject not in (each.entrant, each.original) or each.entrant == each.original:
+            return f"it says that {each.entrant} is near {each.original}, and is about {subject}"
+        if not each.is_near(rules):
+            return f"it calls {each.entrant} near {each.original}, whose measures are within the rules"
+    return ""
+
+
+def in_words(found: NearCopy, rules: CopyRules) -> str:
+    """What was measured, beside the thresholds, for the owner and the operator."""
+    parts = []
+    if found.distance is not None:
+        parts.append(f"weights at a distance of {found.distance / MICRO:.6f} (near up to {rules.distance:g})")
+    if found.sound is not None:
+        parts.append(f"sounds with a similarity of {found.sound / MICRO:.6f} (near from {rules.sound:g} on)")
+    return ", ".join(parts)

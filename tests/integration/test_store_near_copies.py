@@ -1,0 +1,262 @@
+"""Near-copies on a real PostgreSQL: found by a worker, set aside, and ended by an operator."""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from scoring.audio.spoken import Spoken
+from scoring.competition import load
+from scoring.errors import Code, InfrastructureFault, PlatformError
+from scoring.model.nearness import bands
+from scoring.model.sketch import PROJECTIONS, Sketch, TensorSketch
+from scoring.report import EvaluationReport
+from scoring.store.folder import FolderFiles
+from scoring.types import Hotkey, RoundNumber, SubmissionId
+from tests.builders.near_copies import MEASURED, a_near_copy
+from tests.integration.conftest import REPORT
+from tests.integration.event_replay import replayed
+from voice_api.db.copies import NearCopies, NearCopyDecision, SketchRecord
+from voice_api.db.database import Pool, sql
+from voice_api.db.evaluations import Claim, Verdict
+from voice_api.db.operations import Operations
+from voice_api.db.queue import EvaluationQueue
+from voice_api.db.states import EvaluationState, QueueName, SubmissionState
+from voice_api.db.submissions import Submissions
+from workers.evaluation.audio_store import EvidenceStore
+from workers.evaluation.evaluate import JudgedModel
+from workers.jobs.lineage import StoredLineage
+
+OpenRound = Callable[..., Awaitable[list[SubmissionId]]]
+WHO: dict[str, Any] = {"actor": "operator", "reason": "because"}
+AT_ONCE = timedelta(0)
+RULES = load().at(RoundNumber(0))
+
+
+async def take(pool: Pool) -> Claim:
+    """Claim what must be there."""
+    claim = await EvaluationQueue(pool).claim(QueueName.CPU, "w1", timedelta(minutes=15), "host-1")
+    assert claim is not None
+    return claim
+
+
+async def states(pool: Pool) -> list[SubmissionState]:
+    """Where all submissions stand, oldest first."""
+    return [submission.state for submission in await Submissions(pool).page()]
+
+
+@pytest.fixture
+async def found(pool: Pool, open_round: OpenRound, verdict: Callable[..., Verdict]) -> tuple[SubmissionId, SubmissionId]:
+    """An original, and a submission whose worker found it near; its owner's time to object is over."""
+    original, copy = await open_round(submissions=2)
+    queue = EvaluationQueue(pool)
+    await queue.finish(await take(pool), verdict(sketch=SketchRecord((1, 2, 3), b"original")))
+    near = a_near_copy(copy, original, appeal=AT_ONCE)
+    await queue.finish(await take(pool), verdict(sketch=SketchRecord((2, 3, 4), b"copy"), near=(near,)))
+    return original, copy
+
+
+async def test_a_near_copy_is_set_aside_with_its_verdict(pool: Pool, found: tuple[SubmissionId, SubmissionId]) -> None:
+    """Scored, and then set aside in the same transaction; measures and thresholds are kept, and its owner reads why."""
+    original, copy = found
+    assert await states(pool) == [SubmissionState.SCORED, SubmissionState.QUARANTINED]
+    assert (await Submissions(pool).get(copy)).reason == f"near submission {original}"
+    (row,) = await NearCopies(pool).page(undecided=True)
+    assert (row.submission_id, row.original_id, row.distance, row.sound) == (copy, original, MEASURED.distance, MEASURED.sound)
+    assert (row.most_distance, row.least_sound, row.compared, row.prompts, row.decision) == (50_000, 970_000, 9_000, 8, None)
+    assert await replayed(pool) == ()
+
+
+async def test_no_more_of_it_is_judged(pool: Pool, open_round: OpenRound, verdict: Callable[..., Verdict]) -> None:
+    """What waits of a later one, found near an earlier one that was judged after it, is parked."""
+    later, earlier = await open_round(submissions=2)
+    queue = EvaluationQueue(pool)
+    await queue.finish(await take(pool), verdict())
+    await open_round_again(pool, later)
+    claim = await take(pool)
+    assert claim.submission_id == earlier
+    await queue.finish(claim, verdict(near=(a_near_copy(later, earlier),)))
+    assert await states(pool) == [SubmissionState.QUARANTINED, SubmissionState.SCORED]
+    assert [row.state for row in await queue.page(submission=later)] == [EvaluationState.SCORED, EvaluationState.PARKED]
+    assert await replayed(pool) == ()
+
+
+async def open_round_again(pool: Pool, submission: SubmissionId) -> None:
+    """A row of the next round that waits behind the others."""
+    async with pool.connection() as connection:
+        await connection.execute(
+            """insert into rounds (round, start_block, block_hash, deadline_block, competition_hash)
+            values (4, 160, '0x' || repeat('4', 64), 320, repeat('c', 64))"""
+        )
+        await connection.execute(
+            "insert into evaluations (submission_id, round, queue, priority) values ($1, 4, 'cpu', 99)", submission
+        )
+        await connection.execute(sql("rounds.note_entries"), 4)
+
+
+async def test_a_sketch_is_found_by_what_it_shares(pool: Pool, found: tuple[SubmissionId, SubmissionId]) -> None:
+    """Most shared first; a near-copy stands for its original, a released one for itself; bands that nobody has find nothing."""
+    original, copy = found
+    copies = NearCopies(pool)
+    asked = SubmissionId(999)
+    assert [(row.owner.submission_id, row.sketch) for row in await copies.alike(asked, (2, 3, 4))] == [
+        (original, b"copy"),
+        (original, b"original"),
+    ]
+    await Operations(pool).unquarantine(copy, **WHO)
+    assert [row.owner.submission_id for row in await copies.alike(asked, (2, 3, 4))] == [copy, original]
+    assert [row.sketch for row in await copies.alike(copy, (4, 1))] == [b"original"]
+    assert await copies.alike(asked, (77,)) == ()
+
+
+async def test_sounds_of_a_round_are_found_by_prompt(pool: Pool, found: tuple[SubmissionId, SubmissionId]) -> None:
+    """Those of the other submissions of a track, each standing for its original."""
+    original, copy = found
+    async with pool.connection() as connection:
+        await connection.execute("update evaluations set track = 'small'")
+        prompts = [row["prompt_id"] for row in await connection.fetch("select distinct prompt_id from samples order by 1")]
+    copies, evaluation = NearCopies(pool), await EvaluationQueue(pool).page(submission=copy)
+    spoken = await copies.spoken(evaluation[0].round, "small", original, prompts[:1])
+    assert spoken == ()  # the copy's sounds stand for the very submission that asks
+    spoken = await copies.spoken(evaluation[0].round, "small", SubmissionId(999), prompts[:1])
+    assert {(row.owner.submission_id, row.prompt_id) for row in spoken} == {(original, prompts[0])}
+    assert await copies.spoken(evaluation[0].round, "other", SubmissionId(999), prompts) == ()
+
+
+async def test_a_released_one_is_never_set_aside_again(
+    pool: Pool, found: tuple[SubmissionId, SubmissionId], verdict: Callable[..., Verdict]
+) -> None:
+    """It stands where it stood, and the next evaluation that finds the same changes nothing."""
+    original, copy = found
+    await Operations(pool).unquarantine(copy, **WHO)
+    assert ((await Submissions(pool).get(copy)).state, (await Submissions(pool).get(copy)).reason) == (
+        SubmissionState.SCORED,
+        None,
+    )
+    await open_round_again(pool, copy)
+    await EvaluationQueue(pool).finish(await take(pool), verdict(near=(a_near_copy(copy, original),)))
+    assert await states(pool) == [SubmissionState.SCORED, SubmissionState.SCORED]
+    row = await NearCopies(pool).get(copy)
+    assert row is not None and row.decision is NearCopyDecision.RELEASED
+    assert await replayed(pool) == ()
+
+
+async def test_a_confirmed_one_is_a_copy(pool: Pool, found: tuple[SubmissionId, SubmissionId]) -> None:
+    """Of the original that the worker found, for good."""
+    original, copy = found
+    await Operations(pool).confirm_copy(copy, **WHO)
+    now = await Submissions(pool).get(copy)
+    assert (now.state, now.code, now.copy_of, now.reason) == (SubmissionState.COPY, Code.COPY, original, "because")
+    assert await NearCopies(pool).page(undecided=True) == ()
+    with pytest.raises(PlatformError) as refused:
+        await Operations(pool).confirm_copy(copy, **WHO)
+    assert refused.value.code is Code.STATE_CONFLICT
+    assert await replayed(pool) == ()
+
+
+async def test_its_owner_has_time_to_object(pool: Pool, open_round: OpenRound, verdict: Callable[..., Verdict]) -> None:
+    """No operator ends it as a copy before; releasing it needs no waiting. What was never found near is nobody's to confirm."""
+    original, copy = await open_round(submissions=2)
+    for near in ((), (a_near_copy(copy, original),)):
+        await EvaluationQueue(pool).finish(await take(pool), verdict(near=near))
+    with pytest.raises(PlatformError, match="may object until") as early:
+        await Operations(pool).confirm_copy(copy, **WHO)
+    with pytest.raises(PlatformError, match="was not set aside") as none:
+        await Operations(pool).confirm_copy(original, **WHO)
+    assert (early.value.code, none.value.code) == (Code.STATE_CONFLICT, Code.NOT_FOUND)
+    await Operations(pool).unquarantine(copy, **WHO)
+    assert await states(pool) == [SubmissionState.SCORED, SubmissionState.SCORED]
+
+
+async def test_a_coldkey_is_known_while_it_is_registered(pool: Pool) -> None:
+    """Of others nobody knows whose they are."""
+    async with pool.connection() as connection:
+        await connection.execute("insert into neurons values ('h', 0, 'cold', 0, 9)")
+    assert [await NearCopies(pool).coldkey(Hotkey(name)) for name in ("h", "nobody")] == ["cold", None]
+
+
+def a_sketch(seed: int, moved: float = 0.0) -> Sketch:
+    """A model's sketch by chance; moved a little it is one of a model that rewrites it."""
+    tensors = {}
+    for name in ("a", "b", "c", "d"):
+        source = np.random.default_rng([seed, ord(name)])
+        numbers = source.normal(size=PROJECTIONS) + moved * np.arange(PROJECTIONS)
+        tensors[name] = TensorSketch(50_000, 1.0, numbers)
+    return Sketch(tensors)
+
+
+def sounds(seed: int) -> dict[str, Spoken]:
+    """A model's answers by chance."""
+    waves = np.random.default_rng(seed).normal(size=(8, 2000)) * 3000.0
+    names = [f"p{number}" for number in range(8)]
+    return {
+        name: Spoken(prompt_id=name, rate=16_000, pcm=wave.astype("<i2").tobytes(), seconds=0.0)
+        for name, wave in zip(names, waves, strict=True)
+    }
+
+
+def reported(spoken: dict[str, Spoken]) -> EvaluationReport:
+    """A report on these sounds."""
+    (sample, *_), (group, *_) = REPORT.samples, REPORT.groups
+    samples = tuple(
+        replace(sample, prompt_id=name, group_id=group.id, pcm_sha256=hashlib.sha256(said.pcm).hexdigest(), rate=said.rate)
+        for name, said in spoken.items()
+    )
+    return replace(REPORT, samples=samples, groups=(group,))
+
+
+@pytest.mark.parametrize(
+    ("weights", "voice", "distance", "sound"),
+    [
+        pytest.param(a_sketch(1, 1e-4), 2, True, False, id="rewritten weights"),
+        pytest.param(a_sketch(2), 1, False, True, id="another order of hidden units: the same sound"),
+        pytest.param(a_sketch(2), 2, False, False, id="a model of its own"),
+    ],
+)
+async def test_a_worker_finds_what_its_model_rewrites(
+    pool: Pool,
+    open_round: OpenRound,
+    verdict: Callable[..., Verdict],
+    tmp_path: Path,
+    weights: Sketch,
+    voice: int,
+    distance: bool,
+    sound: bool,
+) -> None:
+    """By the sketch that an earlier evaluation kept, or by the sounds of the same round in the store."""
+    original, _ = await open_round(submissions=2)
+    async with pool.connection() as connection:
+        await connection.execute("update submissions set commit_block = 99 where id = $1", original)
+    store, queue = EvidenceStore(FolderFiles(tmp_path)), EvaluationQueue(pool)
+    for said in sounds(1).values():
+        store.keep_audio(said)
+    kept = SketchRecord(bands(a_sketch(1), ()), a_sketch(1).to_bytes())
+    await queue.finish(await take(pool), verdict(sketch=kept, report=reported(sounds(1)), track="small"))
+    claim = await take(pool)
+    lineage = StoredLineage(Submissions(pool), NearCopies(pool), store, asyncio.get_running_loop(), lambda: False)
+    judged = JudgedModel(claim=claim, competition=RULES, track="small", sketch=weights, spoken=sounds(voice))
+    record, near = await asyncio.to_thread(lineage.near, judged)
+    assert record == SketchRecord(bands(weights, ()), weights.to_bytes())
+    assert [order.original_id for order in near] == ([original] if distance or sound else [])
+    for order in near:
+        assert (order.submission_id, order.found.is_near(RULES.copies)) == (claim.submission_id, True)
+        assert (order.found.distance is not None, (order.found.sound or 0) == 1_000_000) == (distance, sound)
+    await queue.finish(claim, verdict(sketch=record, near=near, report=reported(sounds(voice)), track="small"))
+    assert (await states(pool))[1] is (SubmissionState.QUARANTINED if near else SubmissionState.SCORED)
+
+
+async def test_rules_whose_bases_are_not_here_are_ours(pool: Pool) -> None:
+    """No worker judges without them: it would find other near-copies than all others."""
+    lineage = StoredLineage(Submissions(pool), NearCopies(pool), cast(Any, None), asyncio.get_running_loop(), lambda: False)
+    rules = RULES.copies.model_copy(update={"bases": {"ab" * 32: "cd" * 32}})
+    foreign = RULES.model_copy(update={"copies": rules})
+    judged = JudgedModel(claim=cast(Any, None), competition=foreign, track="small", sketch=a_sketch(1), spoken={})
+    with pytest.raises(InfrastructureFault) as refused:
+        await asyncio.to_thread(lineage.near, judged)
+    assert refused.value.code is Code.COMPETITION_MISMATCH

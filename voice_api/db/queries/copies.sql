@@ -1,0 +1,87 @@
+-- name: alike
+-- Sketches that share bands with one ($1), those with most first, at most $3, each with the submission that it stands for.
+-- A copy and a near-copy stand for their original; one that an operator released stands for itself. Not those of submission $2.
+with found as (
+    select k.submission_id, (select count(*) from unnest(k.bands) band where band = any($1::bigint[])) as shared
+    from sketches k
+    where k.bands && $1::bigint[] and k.submission_id <> $2
+    order by shared desc, k.submission_id
+    limit $3
+)
+select o.id as submission_id, o.hotkey, n.coldkey, o.commit_block, o.tiebreak, k.sketch
+from found f
+join sketches k using (submission_id)
+join submissions s on s.id = k.submission_id
+left join near_copies c on c.submission_id = s.id and c.decision is distinct from 'released'
+join submissions o on o.id = coalesce(c.original_id, s.copy_of, s.id)
+left join neurons n on n.hotkey = o.hotkey
+where o.id <> $2
+order by f.shared desc, o.commit_block, o.tiebreak, o.id;
+
+-- name: spoken
+-- The sounds of a round's ($1) other submissions in a track ($2) for some prompts ($4), each with the submission that it stands for.
+select o.id as submission_id, o.hotkey, n.coldkey, o.commit_block, o.tiebreak, e.id as evaluation_id, p.prompt_id, p.pcm_sha256, p.rate
+from evaluations e
+join samples p on p.evaluation_id = e.id and p.prompt_id = any($4::text[]) and p.pcm_sha256 <> ''
+join submissions s on s.id = e.submission_id
+left join near_copies c on c.submission_id = s.id and c.decision is distinct from 'released'
+join submissions o on o.id = coalesce(c.original_id, s.copy_of, s.id)
+left join neurons n on n.hotkey = o.hotkey
+where e.round = $1 and e.track = $2 and e.state = 'scored' and e.submission_id <> $3 and o.id <> $3
+order by o.commit_block, o.tiebreak, o.id, e.id, p.position;
+
+-- name: coldkey
+-- The coldkey of a registered hotkey.
+select coldkey from neurons where hotkey = $1;
+
+-- name: keep_sketch
+-- A model's sketch and its bands; the newest rules decide which base it is measured from.
+insert into sketches (submission_id, bands, sketch) values ($1, $2, $3)
+on conflict (submission_id) do update set bands = excluded.bands, sketch = excluded.sketch
+where sketches.bands <> excluded.bands or sketches.sketch <> excluded.sketch;
+
+-- name: note
+-- Who is near whom, by an evaluation; no row where that was noted before, whatever an operator decided since.
+insert into near_copies (
+    submission_id, original_id, evaluation_id, distance, compared, sound, prompts, most_distance, least_sound, appeal_until
+)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, now() + $10::interval)
+on conflict (submission_id) do nothing
+returning submission_id;
+
+-- name: set_aside
+-- A near-copy is judged no more until an operator decides; no row where it was decided for good before.
+with old as (
+    select id, state from submissions where id = $1 and state in ('queued', 'scored') for no key update
+), changed as (
+    update submissions s set state = 'quarantined', reason = $4, updated_at = now() from old where s.id = old.id
+    returning s.id, old.state as from_state
+), noted as (
+    insert into events (kind, actor, submission_id, evaluation_id, from_state, to_state, detail)
+    select 'submission', $2, id, $3, from_state, 'quarantined', $4 from changed
+)
+select id from changed;
+
+-- name: get
+-- What is known of a near-copy.
+select * from near_copies_shown where submission_id = $1;
+
+-- name: page
+-- Near-copies after a submission's id, by that; the undecided ones alone if asked.
+select * from near_copies_shown where submission_id > $1 and (not $3::boolean or decision is null) order by submission_id limit $2;
+
+-- name: decide
+-- An operator's decision on a near-copy; no row where there is none to decide on.
+update near_copies set decision = $2, decided_at = now() where submission_id = $1 and decision is null returning original_id;
+
+-- name: confirm
+-- A near-copy that was set aside is a copy for good.
+with changed as (
+    update submissions s set state = 'copy', code = $4, reason = $3, updated_at = now()
+    where s.id = $1 and s.state = 'quarantined'
+    returning s.id
+), noted as (
+    insert into events (kind, actor, submission_id, from_state, to_state, code, detail)
+    select 'submission', $2, id, 'quarantined', 'copy', $4, $3 from changed
+)
+select id from changed;
