@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
 from neurons.cli.main import app
@@ -66,6 +67,14 @@ def test_what_names_one_wall_opens_without_it(found: Found, wall: str) -> None:
     """No attempt fails for another reason than the one wall that it names: each is real."""
     alone = {name for name, finding in found(wall).items() if ATTEMPTS[name].walls == (WALLS[wall],)}
     assert {name for name in alone if found(wall)[name].outcome is Outcome.REFUSED} == set()
+
+
+def test_a_worker_says_that_its_sandbox_holds(tmp_path: Path) -> None:
+    """Its log has a line with the numbers of attempts: every one is accounted for."""
+    with capture_logs() as said:
+        run.stop_if_open(tmp_path)
+    (line,) = [line for line in said if line["event"] == "the sandbox holds"]
+    assert line["refused"] + line["not_there"] + line["remain"] == len(ATTEMPTS)
 
 
 def test_a_way_out_stops_the_worker(tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
 """The self-test of a host's sandbox: a hostile guest, decoder and converter try what they can; what was possible is named."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+
+import structlog
 
 from scoring.competition import SubmissionLimits, SynthesisRules
 from scoring.errors import Code, InfrastructureFault, PlatformError, VoiceError
@@ -20,6 +23,7 @@ from workers.sandbox.selftest.attempt import Attempt, Outcome
 from workers.sandbox.selftest.behaviours import BEHAVIOURS, Behaviour
 from workers.sandbox.selftest.catalogue import ATTEMPTS
 
+log = structlog.get_logger(__name__)
 _GUEST = ("-m", "workers.sandbox.selftest.guest")
 _FILE_GUEST = ("-m", "workers.sandbox.selftest.file_guest")
 _RULES = SynthesisRules(device="cpu", threads=1, batch=1, dtype="float32")
@@ -62,8 +66,16 @@ class Finding:
 
 
 def stop_if_open(scratch_root: Path) -> None:
-    """The light self-test of a worker's start: every attempt, by a model's guest. Raises what `check` raises."""
-    check(attempts(scratch_root))
+    """The light self-test of a worker's start: every attempt, by a model's guest. Raises what `check` and `attempts` raise."""
+    findings = attempts(scratch_root)
+    check(findings)
+    outcomes = Counter(finding.outcome for finding in findings)
+    log.info(
+        "the sandbox holds",
+        refused=outcomes[Outcome.REFUSED],
+        not_there=outcomes[Outcome.NOT_THERE],
+        remain=outcomes[Outcome.POSSIBLE],
+    )
 
 
 def check(findings: Sequence[Finding]) -> None:
