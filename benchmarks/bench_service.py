@@ -30,7 +30,7 @@ from benchmarks.service_client import Load, fetch, get, load
 from benchmarks.service_jobs import through_rq, through_the_service
 from benchmarks.service_pages import pages
 from neurons.chain import wallets
-from neurons.localnet.services import start_postgres, start_redis
+from neurons.localnet.services import pick_port, start_postgres, start_redis
 from tests.builders.processes import Processes
 from voice_api.db.database import open_pool
 
@@ -171,7 +171,8 @@ async def large(bed: Bed, seconds: float, submissions: int, samples: int) -> lis
     await bed.make("large", submissions, samples)
     await bed.make("little", SMALL, SMALL_SAMPLES)
     filled = time.monotonic() - began
-    big, little = await bed.serve("api-large", "large"), await bed.serve("api-little", "little")
+    numbers = (pick_port(None), pick_port(None))
+    big, little = await bed.serve("api-large", "large", numbers[0]), await bed.serve("api-little", "little", numbers[1])
     rows = [
         ServiceRow(
             what=f"filling {submissions:,} submissions and {samples:,} samples",
@@ -181,8 +182,8 @@ async def large(bed: Bed, seconds: float, submissions: int, samples: int) -> lis
             target="",
         )
     ]
-    for path in await _served(little):
-        loads = await _turns([big, little], lambda path=path: get(path), seconds)  # type: ignore[misc]
+    for path, ports in (*((path, (big, little)) for path in await _served(little)), ("/metrics", numbers)):
+        loads = await _turns(ports, lambda path=path: get(path), seconds)  # type: ignore[misc]
         rows.append(
             ServiceRow(
                 what=f"p99 of {path}",
@@ -207,7 +208,7 @@ async def _served(port: int) -> list[str]:
     )
     more = ("/v1/rounds/3", "/v1/evaluations", "/v1/evaluations?round=3", "/v1/evaluations/500", "/v1/evaluations/500/samples")
     receipt = hashlib.md5(b"7", usedforsecurity=False).hexdigest() + hashlib.md5(b"r7", usedforsecurity=False).hexdigest()
-    asked = (*paths, *more, f"/v1/receipts/{receipt}", "/metrics")
+    asked = (*paths, *more, f"/v1/receipts/{receipt}")
     return [path for path in asked if (await fetch(port, get(path)))[0] == 200]
 
 

@@ -53,7 +53,11 @@ class Bed:
 
     def shared(self, database: str) -> dict[str, str]:
         """Environment of every process of the service."""
-        rates = {"VOICE_RATE_PER_MINUTE": _PLENTY, "VOICE_RATE_ADDRESS_PER_MINUTE": _PLENTY}
+        rates = {
+            "VOICE_RATE_PER_MINUTE": _PLENTY,
+            "VOICE_RATE_ADDRESS_PER_MINUTE": _PLENTY,
+            "VOICE_ADDRESS_CONNECTIONS": "0",
+        }
         return {
             "DATABASE_URL": self.database(database),
             "REDIS_URL": self.redis,
@@ -71,10 +75,11 @@ class Bed:
             async with connection_to(self.database(name)) as connection:
                 await fill(connection, submissions, samples)
 
-    async def serve(self, name: str, database: str) -> int:
-        """Start an API on a database, and wait until it is ready; its port."""
+    async def serve(self, name: str, database: str, numbers: int = 0) -> int:
+        """Start an API on a database, and wait until it is ready; its port. It shows its numbers on the port that is named, if any."""
         port = pick_port(None)
-        self.processes.start(name, "neurons.cli", ["api", "--port", str(port)], self.shared(database))
+        environment = {**self.shared(database), "VOICE_METRICS_PORT": str(numbers)}
+        self.processes.start(name, "neurons.cli", ["api", "--port", str(port)], environment)
         await _ready(port, "/healthz")
         return port
 

@@ -3,7 +3,8 @@
 Uses docker with its compose plugin, else podman with podman-compose. VOICE_BUILD_FLAGS (environment) is added to each build, for hosts
 that need more to reach a package index. Its data lie in .voice/compose-check and are thrown away; the logs stay in
 .voice/compose-check-logs. The exit status is 0 only if the workers hold a family's packages as they are locked, the model was scored,
-weights are on the chain, each container is well, and nothing is left of the stack.
+weights are on the chain, its sound is heard by way of the listening page, the worker for speech says a sentence in its voice, the API
+shows its numbers to the inside alone, old sounds could be cleared away, each container is well, and nothing is left of the stack.
 """
 
 import argparse
@@ -15,17 +16,17 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import FrameType
 
 import httpx
 import yaml
-from rich.console import Console
-from stack import ROOT, CheckFailed, Engine, Stack, answers, execute, find_engine
+from stack import ROOT, CheckFailed, Engine, Stack, answers, console, execute, find_engine, until
+from stack_checks import FAMILY, check_listening, check_numbers, check_packages, check_prune, check_speech
 
 from neurons.api_client.client import VoiceApi
 from neurons.chain import wallets
@@ -40,24 +41,19 @@ from neurons.localnet.scenario import commit_all
 from neurons.localnet.services import pick_port
 from scoring.competition import load
 from scoring.errors import VoiceError
-from scoring.synthesis.families import FAMILIES
 from scoring.types import Block, Hotkey
 
 DATA = ROOT / ".voice" / "compose-check"
 LOGS = ROOT / ".voice" / "compose-check-logs"
 STORES = ("postgres", "redis")
 ONE_SHOT = ("migrate", "certify")
-WORKERS, WORKER_IMAGE = 2, "voice-subnet/worker"
+WORKERS = 2
 MINER = "clear"
-FAMILY = "qwen3_tts"
-"""Its guests need packages of their own, and the packaged competition does not ask for it: the build is told."""
 _BUILD_SECONDS = 3600.0
 _READY_SECONDS = 180.0
 _SETTLE_SECONDS = 300.0
 _HEALTHY_SECONDS = 120.0
 _CHAIN_TIMEOUT = timedelta(seconds=30)
-
-console = Console(highlight=False, soft_wrap=True)
 
 
 def build(engine: Engine, flags: list[str]) -> None:
@@ -129,6 +125,8 @@ def _settings(port: int) -> dict[str, str]:
         "VOICE_RATE_PER_MINUTE": "600",  # the model queue writes once a second here
         "VOICE_RETRY_FIRST_SECONDS": "5",
         "VOICE_SECRETS": str(DATA / "secrets"),
+        "VOICE_SPEECH": "true",
+        "VOICE_TAKES": "judging",
         "VOICE_WORKER_MEMORY": "4g",
     }
 
@@ -154,40 +152,12 @@ def running(stack: Stack) -> Iterator[None]:
         console.print("no container is left")
 
 
-def until(what: str, seconds: float, holds: Callable[[], bool]) -> None:
-    """Wait until something holds; raises CheckFailed when it takes too long."""
-    started = time.monotonic()
-    while not holds():
-        if time.monotonic() - started > seconds:
-            raise CheckFailed(f"{what}: not within {seconds:.0f} s")
-        time.sleep(1.0)
-    console.print(f"{what}: after {time.monotonic() - started:.0f} s")
-
-
 def is_ready(url: str) -> bool:
     """Whether the API has its database, Redis and every migration."""
     try:
         return httpx.get(f"{url}/readyz", timeout=5.0, trust_env=False).is_success
     except httpx.HTTPError:
         return False
-
-
-def check_packages(stack: Stack) -> None:
-    """Each worker has the packages of FAMILY as they are locked, and its user may write nothing there; raises CheckFailed.
-
-    A file system that is read-only says nothing of that, so a container with another one is asked, too.
-    """
-    lock = FAMILIES[FAMILY].environment
-    if lock is None:
-        raise CheckFailed(f"{FAMILY} is no family whose guests need packages: name another one")
-    for worker in (name for name in stack.containers() if "worker" in name):
-        said = stack.execute_in(worker, "voice", "worker", "prepare", FAMILY).strip()
-        folder = PurePosixPath(said.removeprefix("checked "))
-        if folder.parts[-2:] != (FAMILY, lock.hash) or not said.startswith("checked "):
-            raise CheckFailed(f"{worker} has no environment {lock.hash[:12]} of {FAMILY}: {said}")
-        if writable := stack.execute_once(WORKER_IMAGE, "find", str(folder.parents[1]), "-writable", "-print", "-quit").strip():
-            raise CheckFailed(f"the user of {WORKER_IMAGE} may write {writable}")
-        console.print(f"{worker}: the packages of {FAMILY} are whole, and read only")
 
 
 _START = Block(0)
@@ -233,6 +203,10 @@ def check(engine: Engine, flags: list[str]) -> None:
             if not any(name in container for name in ONE_SHOT):
                 until(f"{container} is well", _HEALTHY_SECONDS, partial(stack.is_well, container))
         check_packages(stack)
+        check_listening(stack, url)
+        check_speech(stack, url)
+        check_numbers(stack, url)
+        check_prune(stack)
 
 
 def main() -> None:

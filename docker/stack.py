@@ -4,9 +4,12 @@ import os
 import shlex
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from rich.console import Console
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = "voice-check"
@@ -14,6 +17,8 @@ _COMMAND_SECONDS = 300.0
 _GRACE_SECONDS = 20.0
 _OWN_NAMES = ("VOICE_", "BT_", "HF_", "COMPOSE_", "DATABASE_URL", "REDIS_URL")
 """Settings that the stack reads from its own files and never from this shell."""
+
+console = Console(highlight=False, soft_wrap=True)
 
 
 class CheckFailed(Exception):
@@ -63,14 +68,19 @@ class Stack:
     engine: Engine
     environment: Mapping[str, str]
 
-    def compose(self, *arguments: str) -> str:
-        """Run a compose command on the project; raises CheckFailed."""
+    def compose(self, *arguments: str, profile: str = "speech") -> str:
+        """Run a compose command on the project, with one of its profiles; raises CheckFailed."""
         files = ("--file", str(ROOT / "docker-compose.yml"), "--file", str(ROOT / "docker" / "compose.check.yml"))
-        return execute((*self.engine.compose, "--project-name", PROJECT, *files, *arguments), self.environment)
+        named = ("--project-name", PROJECT, *files, "--profile", profile)
+        return execute((*self.engine.compose, *named, *arguments), self.environment)
 
     def up(self, *arguments: str) -> None:
         """Start services, all of them where none is named; raises CheckFailed."""
         self.compose("up", "--detach", "--no-build", *self.engine.up, *arguments)
+
+    def run(self, service: str, *command: str, profile: str) -> str:
+        """Run a command in a new container of a service, beside what is up, and return what it printed; raises CheckFailed."""
+        return self.compose("run", "--rm", "--no-deps", "-T", service, *command, profile=profile)
 
     def containers(self) -> list[str]:
         """The names of the project's containers, ended ones too."""
@@ -114,6 +124,16 @@ class Stack:
         left = self.containers()
         if left:
             raise CheckFailed(f"containers are left: {', '.join(left)}")
+
+
+def until(what: str, seconds: float, holds: Callable[[], bool]) -> None:
+    """Wait until something holds; raises CheckFailed when it takes too long."""
+    started = time.monotonic()
+    while not holds():
+        if time.monotonic() - started > seconds:
+            raise CheckFailed(f"{what}: not within {seconds:.0f} s")
+        time.sleep(1.0)
+    console.print(f"{what}: after {time.monotonic() - started:.0f} s")
 
 
 def execute(command: tuple[str, ...], environment: Mapping[str, str] | None = None, limit: float = _COMMAND_SECONDS) -> str:

@@ -1,5 +1,6 @@
 """The environment of the API and the dispatcher, read once per process."""
 
+import ipaddress
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -101,6 +102,16 @@ def _seconds(value: object) -> object:
     return duration
 
 
+def _networks(value: object) -> object:
+    """The networks of a text, an address standing for itself; whatever is no text stays as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return tuple(ipaddress.ip_network(part.strip()) for part in value.split(",") if part.strip())
+    except ValueError as exc:
+        raise ValueError("not addresses or networks such as 10.0.0.7 or 10.0.0.0/24, with commas between") from exc
+
+
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
 """Checked when it is read, so that a process says what is wrong before it starts."""
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
@@ -115,6 +126,9 @@ HotkeyAddresses = Annotated[tuple[HotkeyAddress, ...], NoDecode, BeforeValidator
 """Addresses with commas between."""
 CorsOrigins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split), AfterValidator(_origins)]
 """Sites as browsers name them, with commas between, or * alone."""
+IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+IpNetworks = Annotated[tuple[IpNetwork, ...], NoDecode, BeforeValidator(_networks)]
+"""Networks with commas between."""
 CompetitionPath = Annotated[Path, AfterValidator(_file)]
 """A file that is there. What is in it is checked by `scoring.competition.load`."""
 
@@ -210,6 +224,12 @@ class ApiSettings(StoreSettings, SpeechSettings):
     rate_address_per_minute: int = Field(default=600, ge=0, le=1_000_000, validation_alias="VOICE_RATE_ADDRESS_PER_MINUTE")
     database_patience: Seconds = Field(default=timedelta(seconds=4), validation_alias="VOICE_API_DATABASE_SECONDS")
     """The longest that PostgreSQL is waited for, for a connection and for each answer: whoever asks waits for both."""
+    connections: int = Field(default=4_000, ge=10, le=1_000_000, validation_alias="VOICE_CONNECTIONS")
+    """Of everybody together, without the streams of open pages; fewer where the process may have too few files open."""
+    address_connections: int = Field(default=100, ge=0, le=1_000_000, validation_alias="VOICE_ADDRESS_CONNECTIONS")
+    """Of one address, and its requests at once, whichever way they come; 0 is no limit."""
+    trusted_proxies: IpNetworks = Field(default=(), validation_alias="VOICE_TRUSTED_PROXIES")
+    """The proxies whose X-Forwarded-For says who asks; whoever else sends one is not believed."""
     upload_bytes: int = Field(default=20 * 1024 * 1024, ge=1024, validation_alias="VOICE_UPLOAD_BYTES")
     copies_folder: Path | None = Field(default=None, validation_alias="VOICE_COPIES")
     """Where listening copies and pictures are kept; without it they are made each time they are asked for."""
@@ -232,7 +252,7 @@ class DispatcherSettings(ProcessSettings):
 
 
 class MetricsSettings(ProcessSettings):
-    """The address at which a process without an HTTP API shows its numbers to Prometheus; port 0 is none."""
+    """The address at which a process shows its numbers to Prometheus, and nothing else; port 0 is none."""
 
     host: str = Field(default="127.0.0.1", validation_alias="VOICE_METRICS_HOST")
     port: int = Field(default=0, ge=0, le=65535, validation_alias="VOICE_METRICS_PORT")

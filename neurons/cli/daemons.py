@@ -34,13 +34,17 @@ def api(
     """Serve the voice API."""
     from voice_api.runtime.reachable import check_free
     from voice_api.web.app import create_app
+    from voice_api.web.edge.open_files import raise_limit
     from voice_api.web.server import serve
 
     logs.configure()
-    settings = ApiSettings(**given(host=host, port=port))
+    settings, shown = ApiSettings(**given(host=host, port=port)), MetricsSettings()
+    raise_limit()
     check_free(settings.host, settings.port)
+    if shown.port:
+        check_free(shown.host, shown.port)
     structlog.get_logger().info("serving", url=f"http://{settings.host}:{settings.port}")
-    serve(create_app(settings), settings.host, settings.port)
+    serve(create_app(settings), settings, shown)
 
 
 def dispatcher() -> None:

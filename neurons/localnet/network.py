@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import bittensor as bt
 
@@ -53,6 +54,8 @@ class Network:
     layout: Layout
     stack: Stack
     api_url: str
+    metrics_url: str
+    """The API's numbers."""
     hub_url: str
     api_hotkey: Hotkey
     miners: tuple[Miner, ...]
@@ -69,7 +72,7 @@ class Ports:
 @contextmanager
 def running(layout: Layout, wanted: Ports) -> Iterator[Network]:
     """Start everything, in the order in which things need each other, and stop it in reverse, whatever happens."""
-    api_port, hub_port = services.pick_port(wanted.api), services.pick_port(wanted.hub)
+    api_port, hub_port, metrics_port = services.pick_port(wanted.api), services.pick_port(wanted.hub), services.pick_port(None)
     with ExitStack() as stack:
         postgres, redis = _postgres(layout), _redis(layout)
         stack.callback(postgres.stop)
@@ -83,11 +86,12 @@ def running(layout: Layout, wanted: Ports) -> Iterator[Network]:
             layout=layout,
             stack=processes,
             api_url=f"http://127.0.0.1:{api_port}",
+            metrics_url=f"http://127.0.0.1:{metrics_port}/metrics",
             hub_url=f"http://127.0.0.1:{hub_port}",
             api_hotkey=validator,
             miners=miners,
         )
-        _start(network, {"DATABASE_URL": postgres.url, "REDIS_URL": redis.url}, api_port, hub_port)
+        _start(network, {"DATABASE_URL": postgres.url, "REDIS_URL": redis.url})
         yield network
 
 
@@ -143,7 +147,11 @@ def _settle(layout: Layout) -> tuple[Miner, ...]:
     )
 
 
-def _start(network: Network, databases: Mapping[str, str], api_port: int, hub_port: int) -> None:
+def _port(url: str) -> str:
+    return str(urlsplit(url).port)
+
+
+def _start(network: Network, databases: Mapping[str, str]) -> None:
     layout, stack = network.layout, network.stack
     chain = {
         "BT_NETWORK": "dev",
@@ -155,7 +163,7 @@ def _start(network: Network, databases: Mapping[str, str], api_port: int, hub_po
         "VOICE_COMPETITION": str(COMPETITION),
     }
     api = {"VOICE_API_URL": network.api_url, "VOICE_API_HOTKEY": network.api_hotkey}
-    stack.start("hub", ["dev", "hub", "--root", str(layout.hub), "--port", str(hub_port)], {})
+    stack.start("hub", ["dev", "hub", "--root", str(layout.hub), "--port", _port(network.hub_url)], {})
     serving = {
         "VOICE_API_WRITERS": _hotkey(layout, "queue"),
         "VOICE_API_HOTKEY": network.api_hotkey,
@@ -166,10 +174,12 @@ def _start(network: Network, databases: Mapping[str, str], api_port: int, hub_po
         "VOICE_COMPETITION": str(COMPETITION),
         "VOICE_RATE_PER_MINUTE": "0",  # blocks come every half second, and everybody has the same address
         "VOICE_RATE_ADDRESS_PER_MINUTE": "0",
+        "VOICE_ADDRESS_CONNECTIONS": "0",
+        "VOICE_METRICS_PORT": _port(network.metrics_url),
         "VOICE_SPEECH": "true",
         "VOICE_SPEECH_ADDRESS_PER_HOUR": "0",
     }
-    stack.start("api", ["api", "--host", "127.0.0.1", "--port", str(api_port)], {**databases, **serving})
+    stack.start("api", ["api", "--host", "127.0.0.1", "--port", _port(network.api_url)], {**databases, **serving})
     stack.start("dispatcher", ["dispatcher"], databases)
     for number in range(1, WORKERS + 1):
         worker = {

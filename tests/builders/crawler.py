@@ -13,7 +13,7 @@ import httpx
 MOST_PAGES = 400
 HOW = "/how#"
 _NAME = re.compile(r"[0-9A-Za-z@-]{40,}|\d+")
-_NO_PAGES = ("/v1/", "/static/", "/docs", "/openapi.json", "/metrics")
+_NO_PAGES = ("/v1/", "/static/", "/docs", "/openapi.json")
 
 
 @dataclass(slots=True)

@@ -37,7 +37,7 @@ RULES_TEXT = two_devices("espeak", "csm", batch=4)
 RULES = Schedule.model_validate(tomllib.loads(RULES_TEXT))
 _INSIST_SECONDS = 60.0
 _PAUSE = 0.2
-_READ = ("/v1/leaderboard", "/v1/queue", "/v1/submissions", "/healthz", "/readyz", "/metrics")
+_READ = ("/v1/leaderboard", "/v1/queue", "/v1/submissions", "/healthz", "/readyz")
 _MOST_MINERS = 256
 
 Answer = TypeVar("Answer")

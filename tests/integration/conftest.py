@@ -56,7 +56,7 @@ from voice_api.db.rounds import NewRound, RoundEntry, Rounds
 from voice_api.db.states import QueueName, VerdictState
 from voice_api.db.submissions import NewSubmission, Submissions
 from voice_api.keys import CertifiedKey, ServiceKey
-from voice_api.settings import ApiSettings
+from voice_api.settings import ApiSettings, MetricsSettings
 from voice_api.web.app import create_app
 from voice_api.web.auth import EPOCH
 from voice_api.web.server import api_server
@@ -243,13 +243,16 @@ def shared_browser() -> Iterator[SharedBrowser]:
 
 
 @pytest.fixture
-async def listen() -> AsyncIterator[Callable[[ApiSettings], str]]:
-    """Serve an API on a port of this machine until the test ends, for what cannot be given a transport; its URL."""
+async def listen() -> AsyncIterator[Callable[..., str]]:
+    """Serve an API on a port of this machine until the test ends, for what cannot be given a transport; its URL.
+
+    Its numbers are shown where the second argument says.
+    """
     async with AsyncExitStack() as stack:
 
-        def start(settings: ApiSettings) -> str:
+        def start(settings: ApiSettings, shown: MetricsSettings | None = None) -> str:
             listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-            server = api_server(create_app(settings))
+            server = api_server(create_app(settings), settings, shown)
             serving = asyncio.create_task(server.serve(sockets=[listening]))
 
             async def end() -> None:

@@ -9,8 +9,10 @@ import httpx
 import pytest
 from bittensor import http_auth
 
+from neurons.localnet.services import pick_port
 from scoring.errors import Code
-from voice_api.settings import ApiSettings
+from tests.integration.numbers_shown import numbers_shown
+from voice_api.settings import ApiSettings, MetricsSettings
 
 Serve = Callable[[ApiSettings], Awaitable[httpx.ASGITransport]]
 API = "http://voice.test"
@@ -19,10 +21,16 @@ REGISTRY, SUBMISSIONS = "/v1/registry", "/v1/submissions"
 
 
 @pytest.fixture
-async def browser(serve: Serve, api_settings: Callable[..., ApiSettings]) -> AsyncIterator[httpx.AsyncClient]:
-    """Somebody who talks to a running API; a bug of the API is a 500, as it is for everybody."""
+async def transport(serve: Serve, api_settings: Callable[..., ApiSettings]) -> httpx.ASGITransport:
+    """The way to a running API; a bug of it is a 500, as it is for everybody."""
     transport = await serve(api_settings())
     transport.raise_app_exceptions = False
+    return transport
+
+
+@pytest.fixture
+async def browser(transport: httpx.ASGITransport) -> AsyncIterator[httpx.AsyncClient]:
+    """Somebody who talks to it."""
     async with httpx.AsyncClient(base_url=API, transport=transport) as client:
         yield client
 
@@ -59,7 +67,11 @@ def submission(**overrides: object) -> bytes:
 
 
 async def test_a_second_hotkey_behind_an_allowed_one(
-    browser: httpx.AsyncClient, sign: Callable[..., dict[str, str]], writer: bt.Wallet, stranger: bt.Wallet
+    browser: httpx.AsyncClient,
+    transport: httpx.ASGITransport,
+    sign: Callable[..., dict[str, str]],
+    writer: bt.Wallet,
+    stranger: bt.Wallet,
 ) -> None:
     """A header that occurs twice is not read in two ways: who signed is who must be allowed to write."""
     body = registry()
@@ -67,7 +79,7 @@ async def test_a_second_hotkey_behind_an_allowed_one(
     for order in (headers, headers[1:] + headers[:1]):
         answer = await browser.post(REGISTRY, content=body, headers=order)
         assert (answer.status_code, answer.json()["code"]) in {(401, Code.NOT_AUTHENTICATED), (403, Code.NOT_ALLOWED)}
-    assert (await browser.get("/metrics")).text.count('route="/v1/registry",status="200"') == 0
+    assert (await numbers_shown(transport)).count('route="/v1/registry",status="200"') == 0
 
 
 @pytest.mark.parametrize(
@@ -139,11 +151,11 @@ async def test_content_lengths_that_are_no_numbers(browser: httpx.AsyncClient, l
     assert 400 <= answer.status_code < 500
 
 
-async def test_invented_methods_make_no_series(browser: httpx.AsyncClient) -> None:
+async def test_invented_methods_make_no_series(browser: httpx.AsyncClient, transport: httpx.ASGITransport) -> None:
     """Names of methods come from strangers: they must not fill the metrics."""
     for number in range(3):
         await browser.request(f"INVENTED{number}", "/v1/queue")
-    assert "INVENTED" not in (await browser.get("/metrics")).text
+    assert "INVENTED" not in (await numbers_shown(transport))
 
 
 async def test_markup_in_what_a_miner_writes_stays_text(browser: httpx.AsyncClient, sign: Callable[..., dict[str, str]]) -> None:
@@ -183,10 +195,11 @@ async def test_moments_that_no_database_has(
 
 
 async def test_a_caller_that_leaves_in_the_middle(
-    listen: Callable[[ApiSettings], str], api_settings: Callable[..., ApiSettings], writer: bt.Wallet
+    listen: Callable[..., str], api_settings: Callable[..., ApiSettings], writer: bt.Wallet
 ) -> None:
     """A body that breaks off is no failure of the service: who is allowed is public, so anybody could fill the logs with them."""
-    url = httpx.URL(listen(api_settings(operators=(writer.hotkey.ss58_address,))))
+    shown = MetricsSettings(host="127.0.0.1", port=pick_port(None))
+    url = httpx.URL(listen(api_settings(operators=(writer.hotkey.ss58_address,)), shown))
     target = "/v1/operator/stuck"
     head = f"GET {target} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nX-Bittensor-Hotkey: {writer.hotkey.ss58_address}\r\n\r\n"
     async with httpx.AsyncClient(base_url=url) as client:
@@ -197,7 +210,7 @@ async def test_a_caller_that_leaves_in_the_middle(
         leaving.close()
         counted = f'route="{target}",status='
         for _ in range(100):
-            numbers = (await client.get("/metrics")).text
+            numbers = (await client.get(f"http://127.0.0.1:{shown.port}/metrics")).text
             if counted in numbers:
                 break
             await asyncio.sleep(0.05)

@@ -337,7 +337,7 @@ def test_workers_hold_the_packages_of_a_family(
     (tmp_path / "containers").write_text("check_api_1\ncheck_worker_1\ncheck_worker_2\n")
     (tmp_path / "said").write_text(f"{said.format(hash=lock.hash)}\n")
     (tmp_path / "writable").write_text(writable)
-    check = _script("compose_check", monkeypatch)
+    check = _script("stack_checks", monkeypatch)
 
     with pytest.raises(stack.CheckFailed, match=refused) if refused else nullcontext():
         check.check_packages(engine)

@@ -69,7 +69,8 @@ async def test_an_open_page_hears_what_changed(
 async def test_a_stopping_server_waits_for_no_listener(api_settings: Callable[..., ApiSettings]) -> None:
     """The stream ends by itself, and the server after it."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = api_server(create_app(api_settings()))
+        settings = api_settings()
+        server = api_server(create_app(settings), settings)
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         async with reading(f"http://127.0.0.1:{listening.getsockname()[1]}") as lines:
             assert await anext(lines) == "retry: 3000"
@@ -82,7 +83,8 @@ async def test_a_stopping_server_waits_for_no_listener(api_settings: Callable[..
 async def test_a_stopping_server_waits_seconds_for_what_still_runs(api_settings: Callable[..., ApiSettings]) -> None:
     """A body that never ends is given up, and the server ends."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = api_server(create_app(api_settings()))
+        settings = api_settings()
+        server = api_server(create_app(settings), settings)
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         async with asyncio.timeout(15):
             _, writer = await asyncio.open_connection(*listening.getsockname())

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -30,6 +31,11 @@ logs.configure()
 reachable.hold(os.environ["DATABASE_URL"], os.environ["REDIS_URL"])
 """
 API = ("-m", "neurons.cli", "api")
+LIMITED = (
+    "-c",
+    "import os, resource, sys; files = resource.RLIMIT_NOFILE; resource.setrlimit(files, (300, resource.getrlimit(files)[1]));"
+    f" os.execv(sys.executable, [sys.executable, *{API!r}])",
+)
 DISPATCHER = ("-m", "neurons.cli", "dispatcher")
 WORKER = ("-c", HOLD)
 """How a worker's start begins; the rest of it takes seconds."""
@@ -108,13 +114,15 @@ async def test_it_waits_for_a_postgresql_that_starts_later(
 
 
 async def test_the_api_answers_meanwhile(later: tuple[Path, str], redis_url: str) -> None:
-    """Whoever asks is told what is away."""
+    """Whoever asks is told what is away; and a host's low limit of open files is raised as far as it may be."""
     _, url = later
     given = environment(url, redis_url)
-    async with running(API, given) as process, httpx.AsyncClient(trust_env=False) as browser:
+    async with running(LIMITED, given) as process, httpx.AsyncClient(trust_env=False) as browser:
         for _ in range(2):  # the first time it does not listen yet
             await hear(process, '"code"')
         answer = await browser.get(f"http://127.0.0.1:{given['VOICE_API_PORT']}/v1/queue")
+        soft, hard = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+    assert soft == hard
     assert (answer.status_code, answer.json()["code"]) == (503, Code.DATABASE_UNAVAILABLE)
 
 

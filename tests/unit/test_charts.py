@@ -95,10 +95,10 @@ def test_everything_that_matters_is_drawn() -> None:
 
 
 def test_every_process_is_asked_where_it_answers() -> None:
-    """The API on its own port, the others on that of their metrics, and each shares a network with Prometheus."""
+    """On the port of their numbers, which is no published one, and each shares a network with Prometheus."""
     for job in JOBS:
         service = SERVICES[job["job_name"]]
-        port = int(service["environment"].get("VOICE_METRICS_PORT", 8000))
+        port = int(service["environment"]["VOICE_METRICS_PORT"])
         named = (
             job["static_configs"][0]["targets"] if "static_configs" in job else [f"{job['dns_sd_configs'][0]['names'][0]}:{port}"]
         )

@@ -471,5 +471,5 @@ def test_the_check_changes_nothing_of_the_confinement() -> None:
     hub = CHECK["services"]["hub"]
     changed = {name: set(service) for name, service in CHECK["services"].items() if name != "hub"}
 
-    assert changed == {name: {"volumes"} for name in ("api", "worker", "model-queue", "validator")}
+    assert changed == {name: {"volumes"} for name in ("api", "worker", FOR_SPEECH, "model-queue", "validator")}
     assert (hub["read_only"], hub["user"], hub["cap_drop"], hub["networks"]) == (True, "10001:10001", ["ALL"], ["hub"])

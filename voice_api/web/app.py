@@ -22,6 +22,7 @@ from voice_api.settings import ApiSettings
 from voice_api.web import openapi, problems
 from voice_api.web.auth import open_nonces
 from voice_api.web.dependencies import Service
+from voice_api.web.edge.in_flight import InFlightLimit
 from voice_api.web.middleware import BODY_BYTES, AddressLimit, BodyLimit, Guard
 from voice_api.web.pages import api_reference, how, listen, miner, pair, say, static, submission
 from voice_api.web.pages import duels as duels_page
@@ -133,6 +134,8 @@ def create_app(settings: ApiSettings) -> FastAPI:
     app.openapi = cache(partial(openapi.describe, app))  # type: ignore[method-assign]  # as the framework's manual has it
     app.add_middleware(HeadAnswers)
     app.add_middleware(BodyLimit, most=BODY_BYTES, most_at={UPLOADS: settings.upload_bytes})
+    if settings.address_connections:
+        app.add_middleware(InFlightLimit, most=settings.address_connections, refuse=problems.on_voice_error)
     app.add_middleware(AddressLimit, per_minute=settings.rate_address_per_minute, refuse=problems.on_voice_error)
     if settings.cors_origins:
         app.add_middleware(CrossOriginReads, origins=settings.cors_origins)

@@ -31,6 +31,7 @@ from voice_api.db.validations import Validations
 from voice_api.db.votes import Votes
 from voice_api.runtime.process_metrics import ApiMetrics
 from voice_api.settings import ApiSettings
+from voice_api.web.edge.open_files import ConnectionBudget
 from voice_api.web.ledger_standings import LedgerStandings
 from voice_api.web.listening.agreement import Agreement
 from voice_api.web.listening.cache import DerivedCache
@@ -196,7 +197,10 @@ class Service:
             caches=AnswerCaches.empty(),
             derived=DerivedCache(settings.copies_folder, settings.copies_bytes),
             pairs=BlindPairs(redis),
-            news=LiveNews(partial(stores.watch.newest, settings.hotkey)),
+            news=LiveNews(
+                partial(stores.watch.newest, settings.hotkey),
+                most=ConnectionBudget.of_process(settings.connections).listeners,
+            ),
             store=None if settings.store_place is None else settings.files(settings.store_place),
         )
 

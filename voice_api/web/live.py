@@ -14,6 +14,7 @@ import structlog
 
 from voice_api.db.operations import NewestState
 from voice_api.errors import DatabaseUnavailable, TooManyRequests
+from voice_api.web.edge.open_files import LISTENERS
 
 log = structlog.get_logger()
 
@@ -21,8 +22,6 @@ EVERY = timedelta(seconds=1)
 """The time between two questions to the database."""
 HEARTBEAT = timedelta(seconds=15)
 """The longest silence: shorter than the time after which proxies close a quiet connection."""
-MOST_LISTENERS = 2_000
-"""Listeners of a process: each holds a connection."""
 MOST_OF_ADDRESS = 50
 """Listeners of one address: a household's open pages, or an office's."""
 _ASK_AGAIN = timedelta(minutes=1)
@@ -61,7 +60,7 @@ class LiveNews:
         ask: Callable[[], Awaitable[NewestState]],
         *,
         every: timedelta = EVERY,
-        most: int = MOST_LISTENERS,
+        most: int = LISTENERS,
         most_of_address: int = MOST_OF_ADDRESS,
     ) -> None:
         """`ask` reads what the database holds now."""

@@ -40,7 +40,7 @@ ONE_ADDRESS = IN_FLIGHT // 4
 _METHODS = frozenset({method.value for method in HTTPMethod})
 """Any other is invented by the caller, and gets no series of its own."""
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
-_PROBES = frozenset({"/healthz", "/readyz"})
+PROBES = frozenset({"/healthz", "/readyz"})
 """Asked by those who decide whether the process lives: an answer about something else would mislead them."""
 _ASK_AGAIN = timedelta(seconds=5)
 """The pause between two tries of a Redis that was away."""
@@ -161,7 +161,7 @@ class AddressLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 429."""
-        if scope["type"] != "http" or scope["path"] in _PROBES:
+        if scope["type"] != "http" or scope["path"] in PROBES:
             await self.app(scope, receive, send)
             return
         try:

@@ -15,6 +15,8 @@ from voice_api.schemas import MOST_ROWS
 from voice_api.settings import ApiSettings
 from voice_api.web import auth
 from voice_api.web.app import create_app
+from voice_api.web.edge.connection import DEADLINES
+from voice_api.web.middleware import BODY_SECONDS
 from voice_api.web.openapi import Json, kind_of
 from voice_api.web.routes.errors import RULES, rule
 from voice_api.web.statuses import STATUS
@@ -45,6 +47,9 @@ def api_page() -> str:
         kept=int(idempotency.KEPT.total_seconds()) // 3600,
         rate=defaults["rate_per_minute"].default,
         rate_address=defaults["rate_address_per_minute"].default,
+        connections=defaults["address_connections"].default,
+        head=f"{DEADLINES.head:g}",
+        body=f"{BODY_SECONDS:g}",
         stale=Code.REGISTRY_STALE.value,
         mismatch=Code.IDEMPOTENCY_MISMATCH.value,
         paths_of=lambda role: _paths_of(document, role),

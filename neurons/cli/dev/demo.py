@@ -92,7 +92,7 @@ def _show_receipt(receipt: Path, issuer: str, console: Console) -> None:
 def _stay(network: "Network", console: Console) -> None:
     console.print(
         f"\nListen       {network.api_url}/listen\nLeaderboard  {network.api_url}/\nAPI docs     {network.api_url}/docs"
-        f"\nMetrics      {network.api_url}/metrics"
+        f"\nMetrics      {network.metrics_url}"
     )
     console.print("The network goes on; Ctrl-C stops it.")
     while True:

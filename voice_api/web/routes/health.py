@@ -1,19 +1,16 @@
-"""Whether the process lives, whether it can serve, and its numbers."""
+"""Whether the process lives, and whether it can serve."""
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from http import HTTPStatus
 
 from fastapi import APIRouter, Response
-from fastapi.responses import PlainTextResponse
 from redis.exceptions import RedisError
 
 from voice_api.db.migrate import at_head
 from voice_api.db.processes import LIVE
 from voice_api.db.states import QueueName
 from voice_api.errors import DatabaseUnavailable
-from voice_api.runtime.process_metrics import DatabaseNumbers
 from voice_api.schemas import Part, Readiness
 from voice_api.web.auth import EPOCH
 from voice_api.web.dependencies import Service, ServiceDep
@@ -41,34 +38,6 @@ async def ready(service: ServiceDep, response: Response) -> Readiness:
     if not readiness.ready:
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
     return readiness
-
-
-@router.get("/metrics", response_class=PlainTextResponse)
-async def metrics(service: ServiceDep) -> Response:
-    """Queue depth and age, live workers, validations, requests, and outcomes by code, as Prometheus reads them.
-
-    Evaluations and submissions are counted at most every ten seconds. While the database is away only what this process counts
-    itself, and that it is.
-    """
-    try:
-        standing = await _standing(service)
-    except DatabaseUnavailable:
-        standing = None
-    return Response(service.metrics.render(standing), media_type="text/plain; version=0.0.4; charset=utf-8")
-
-
-async def _standing(service: Service) -> DatabaseNumbers:
-    live = await service.stores.workers.live(LIVE)
-    return DatabaseNumbers(
-        depths=await service.caches.depths.get(service.stores.queue.depths),
-        outcomes=await service.caches.outcomes.get(service.stores.submissions.outcomes),
-        ages=await service.stores.watch.ages(),
-        workers=Counter((worker.queue, worker.draining) for worker in live),
-        validations=await service.stores.watch.validations(),
-        speeches=await service.stores.speeches.counts(),
-        led=await service.stores.watch.led(),
-        registry_age=await service.stores.watch.registry_age(),
-    )
 
 
 async def _database(service: Service) -> tuple[Part, Part]:

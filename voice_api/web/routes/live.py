@@ -8,11 +8,13 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from voice_api.web.dependencies import ServiceDep
+from voice_api.web.edge.connection import is_listening
+from voice_api.web.edge.in_flight import LIVE
 from voice_api.web.live import HEARTBEAT, Listener, LiveNews
 from voice_api.web.middleware import network_of
 from voice_api.web.route import Route
 
-router = APIRouter(prefix="/v1/live", include_in_schema=False, route_class=Route)  # an answer without an end fits no schema
+router = APIRouter(prefix=LIVE, include_in_schema=False, route_class=Route)  # an answer without an end fits no schema
 
 _STREAM = "text/event-stream"
 _RECONNECT_MS = 3_000
@@ -29,6 +31,7 @@ class EventStream(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send until the page leaves or the server stops; raises TooManyRequests before anything is sent."""
         with self._news.listening(self._address) as listener:
+            is_listening(scope)
             self.body_iterator = self._frames(listener)
             await super().__call__(scope, receive, send)
 

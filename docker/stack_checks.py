@@ -1,0 +1,91 @@
+"""What `make compose-check` looks at once the stack is up and a model was paid for. Each check raises CheckFailed."""
+
+import json
+import re
+from http import HTTPStatus
+from pathlib import PurePosixPath
+
+import httpx
+from stack import CheckFailed, Stack, console, until
+
+from scoring.synthesis.families import FAMILIES
+
+FAMILY = "qwen3_tts"
+"""Its guests need packages of their own, and the packaged competition does not ask for it: the build is told."""
+_WORKER_IMAGE = "voice-subnet/worker"
+_SPEECH_SECONDS = 120.0
+_NUMBERS = "http://127.0.0.1:9100/metrics"
+
+
+def check_packages(stack: Stack) -> None:
+    """Each worker has the packages of FAMILY as they are locked, and its user may write nothing there; raises CheckFailed.
+
+    A file system that is read-only says nothing of that, so a container with another one is asked, too.
+    """
+    lock = FAMILIES[FAMILY].environment
+    if lock is None:
+        raise CheckFailed(f"{FAMILY} is no family whose guests need packages: name another one")
+    for worker in (name for name in stack.containers() if "worker" in name):
+        said = stack.execute_in(worker, "voice", "worker", "prepare", FAMILY).strip()
+        folder = PurePosixPath(said.removeprefix("checked "))
+        if folder.parts[-2:] != (FAMILY, lock.hash) or not said.startswith("checked "):
+            raise CheckFailed(f"{worker} has no environment {lock.hash[:12]} of {FAMILY}: {said}")
+        if writable := stack.execute_once(_WORKER_IMAGE, "find", str(folder.parents[1]), "-writable", "-print", "-quit").strip():
+            raise CheckFailed(f"the user of {_WORKER_IMAGE} may write {writable}")
+        console.print(f"{worker}: the packages of {FAMILY} are whole, and read only")
+
+
+def check_listening(stack: Stack, url: str) -> None:
+    """The listening page leads to a small copy of a sample, and the API keeps it in its volume; raises CheckFailed."""
+    with httpx.Client(base_url=url, timeout=30.0, trust_env=False) as client:
+        copies = re.findall(r'src="(/v1/samples/[0-9a-f]{64}/opus)"', client.get("/listen").text)
+        if not copies:
+            raise CheckFailed("the listening page names no sound")
+        answer = client.get(copies[0])
+    if not answer.content.startswith(b"OggS"):
+        raise CheckFailed(f"{copies[0]} is no sound: {answer.status_code} {answer.text[:300]}")
+    kept = stack.execute_in(_one(stack, "api"), "find", "/copies", "-type", "f").split()
+    if not kept:
+        raise CheckFailed("the API keeps no copy in its volume")
+    console.print(
+        f"heard a sample of the listening page: {len(answer.content)} bytes of Opus; {len(kept)} files in the copies' volume"
+    )
+
+
+def check_speech(stack: Stack, url: str) -> None:
+    """The worker that takes nothing but speech says a sentence in the king's voice; raises CheckFailed."""
+    taken = stack.execute_in(_one(stack, "speech-worker"), "printenv", "VOICE_TAKES").strip()
+    with httpx.Client(base_url=url, timeout=30.0, trust_env=False) as client:
+        said = client.post("/v1/speech", json={"text": "This stack can speak."})
+        place = said.headers.get("location", "")
+        if not said.is_success or taken != "speech":
+            raise CheckFailed(f"no sentence could be asked for: {said.status_code} {said.text[:300]}")
+        until("the sentence is said, or failed", _SPEECH_SECONDS, lambda: client.get(place).json()["state"] in ("done", "failed"))
+        spoken = client.get(place).json()
+        sound = client.get(f"{place}/audio")
+    if spoken["state"] != "done" or not sound.content.startswith(b"fLaC"):
+        raise CheckFailed(f"the sentence has no sound: {spoken['state']} {spoken['code']} {spoken['reason']}")
+    console.print(
+        f"the king said a sentence: {spoken['seconds']:.1f} s of sound, {spoken['first_audio_seconds']:.1f} s after it was asked"
+    )
+
+
+def check_numbers(stack: Stack, url: str) -> None:
+    """Prometheus finds the API's numbers on a port of their own, and nobody on the public one; raises CheckFailed."""
+    ask = f"import urllib.request; print(urllib.request.urlopen('{_NUMBERS}', timeout=10).read().decode())"
+    shown = stack.execute_in(_one(stack, "api"), "python", "-c", ask)
+    public = httpx.get(f"{url}/metrics", timeout=10.0, trust_env=False).status_code
+    if "voice_database_up 1.0" not in shown or public != HTTPStatus.NOT_FOUND:
+        raise CheckFailed(f"the API's numbers are not where they belong: {public} on the public port")
+    console.print(f"the API shows {len(shown.splitlines())} lines of numbers inside, and none outside")
+
+
+def check_prune(stack: Stack) -> None:
+    """What clears old sounds away reads the store and the database, and would take nothing that is new; raises CheckFailed."""
+    printed = stack.run("prune", "voice", "store", "prune", "--dry-run", "--json", profile="prune")
+    console.print(f"clearing away, tried: {json.dumps(json.loads(printed))}")
+
+
+def _one(stack: Stack, service: str) -> str:
+    """The first container of a service."""
+    return next(name for name in stack.containers() if re.search(rf"[_-]{service}[_-]\d+$", name))
