@@ -56,8 +56,8 @@ def test_the_environment_is_clean(attack: Attack, monkeypatch: pytest.MonkeyPatc
     names = bytes(spoken.pcm[::2]).decode().split("\n")
     assert sorted(names) == sorted(
         ["PATH", "LC_ALL", "HOME", "USER", "TMPDIR", "TORCHINDUCTOR_CACHE_DIR", "HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"]
-        + ["OMP_WAIT_POLICY"]
-        + [f"{library}_NUM_THREADS" for library in ("OMP", "OPENBLAS", "MKL")]
+        + ["OMP_WAIT_POLICY", "MALLOC_ARENA_MAX"]
+        + [f"{library}_NUM_THREADS" for library in ("OMP", "OPENBLAS", "MKL", "RAYON")]
     )
 
 

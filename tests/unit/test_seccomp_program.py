@@ -10,25 +10,35 @@ from workers.sandbox.guest import seccomp
 from workers.sandbox.guest.syscalls import EXAMINED, MACHINES, REFUSED, numbers
 
 PID = 4711
-ALLOW, KILL = "allow", "kill"
+ALLOW, ASK, KILL = "allow", "ask", "kill"
 AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 
 
 @cache
-def instructions(machine: str, on_card: bool) -> tuple[tuple[int, int, int, int], ...]:
-    """The filter as (code, jump if true, jump if false, value)."""
-    return tuple(struct.iter_unpack("=HBBI", seccomp.program(machine, PID, on_card=on_card)))
+def instructions(code: bytes) -> tuple[tuple[int, int, int, int], ...]:
+    """A filter as (code, jump if true, jump if false, value)."""
+    return tuple(struct.iter_unpack("=HBBI", code))
 
 
 def answer(machine: str, number: int, *arguments: int, audit: int | None = None, on_card: bool = False) -> str | int:
     """What the filter says to one call: ALLOW, KILL or an errno."""
+    return said(_program(machine, on_card), machine, number, *arguments, audit=audit)
+
+
+@cache
+def _program(machine: str, on_card: bool) -> bytes:
+    return seccomp.program(machine, PID, on_card=on_card)
+
+
+def said(code: bytes, machine: str, number: int, *arguments: int, audit: int | None = None) -> str | int:
+    """What a filter says to one call: ALLOW, ASK, KILL or an errno."""
     padded = (*arguments, *(0,) * (6 - len(arguments)))
     data = struct.pack("<IIQ6Q", number, AUDIT[machine] if audit is None else audit, 0, *padded)
     at = accumulator = 0
     while True:
-        code, if_true, if_false, value = instructions(machine, on_card)[at]
+        operation, if_true, if_false, value = instructions(code)[at]
         at += 1
-        match code:
+        match operation:
             case 0x20:
                 (accumulator,) = struct.unpack_from("<I", data, value)
             case 0x15:
@@ -40,9 +50,9 @@ def answer(machine: str, number: int, *arguments: int, audit: int | None = None,
             case 0x54:
                 accumulator &= value
             case 0x06:
-                return {0x7FFF0000: ALLOW, 0x80000000: KILL}.get(value, value & 0xFFFF)
+                return {0x7FFF0000: ALLOW, 0x7FC00000: ASK, 0x80000000: KILL}.get(value, value & 0xFFFF)
             case _:
-                raise ValueError(f"no such instruction: {code}")
+                raise ValueError(f"no such instruction: {operation}")
 
 
 @pytest.mark.parametrize("machine", MACHINES)
@@ -128,6 +138,19 @@ def test_the_rest(machine: str) -> None:
     read = {"x86_64": 0, "aarch64": 63}[machine]
     assert (answer(machine, read), answer(machine, 463), answer(machine, 0x40000000 + 41)) == (ALLOW, errno.ENOSYS, errno.ENOSYS)
     assert answer(machine, read, audit=0x40000003) == KILL
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_the_worker_is_asked_for_threads_only(machine: str) -> None:
+    """Beside the filter that refuses, another has the worker asked before each thread, and says nothing of other calls."""
+    clone, read = numbers(machine, EXAMINED)["clone"], {"x86_64": 0, "aarch64": 63}[machine]
+    code = seccomp.questions(machine)
+    assert [said(code, machine, clone, 0x3D0F00), said(code, machine, clone, 17), said(code, machine, read)] == [
+        ASK,
+        ALLOW,
+        ALLOW,
+    ]
+    assert said(code, machine, read, audit=0x40000003) == KILL
 
 
 def test_a_machine_without_a_table() -> None:

@@ -7,7 +7,8 @@ import json
 import math
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 
 from scoring.audio.spoken import Spoken
@@ -70,14 +71,19 @@ class CardFailed(Exception):
         return _broken_at(self.stage)
 
 
-def confine(guest: GuestProcess, walls: Confinement) -> None:
-    """Let the guest build its walls and read its proof; or raise InfrastructureFault(SANDBOX_UNAVAILABLE, HOST_TOO_SLOW)."""
-    frame = _ask(guest, encode(walls), "confine", _CONFINE_SECONDS)
+def confine(guest: GuestProcess, walls: Confinement) -> Mapping[str, str]:
+    """Let the guest build its walls and read its proof; return what keeps what, as the host permits it.
+
+    Raises InfrastructureFault(SANDBOX_UNAVAILABLE, HOST_TOO_SLOW).
+    """
+    frame = _ask(guest, encode(replace(walls, gate=guest.gate)), "confine", _CONFINE_SECONDS)
     if frame.kind is not FrameKind.CONFINED:
         raise _unavailable("the guest did not report on its walls")
     report = json.loads(frame.payload)
     if report["open"]:
         raise _unavailable("; ".join(f"{name}: {why}" for name, why in sorted(report["open"].items())))
+    guest.open_gate()
+    return {name: str(said) for name, said in report["used"].items()}
 
 
 def prepare(guest: GuestProcess, task: Task, what: str) -> None:
@@ -112,9 +118,9 @@ class Conversation:
         self._guest, self._walls, self._limits = guest, walls, limits
         self._rate, self._sample_bytes = 0, 0
 
-    def confine(self) -> None:
-        """Let the guest build its walls and prove them; or raise InfrastructureFault."""
-        confine(self._guest, self._walls)
+    def confine(self) -> Mapping[str, str]:
+        """Let the guest build its walls and prove them, and say what keeps what; or raise InfrastructureFault."""
+        return confine(self._guest, self._walls)
 
     def load(self, task: ModelTask) -> None:
         """Load the model."""

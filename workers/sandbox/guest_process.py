@@ -16,6 +16,7 @@ from typing import Self
 from workers.sandbox.confinement import Scratch
 from workers.sandbox.guest.frames import HEADER, Frame, FrameKind, Malformed, parse_header, payload_limit
 from workers.sandbox.limits import THREADS
+from workers.sandbox.thread_gate import ThreadGate
 from workers.sandbox.watch import look
 
 _POLL_SECONDS = 0.1
@@ -75,6 +76,8 @@ def clean_environment(room: Path, threads: int, *, on_card: bool = False) -> dic
         "OMP_WAIT_POLICY": "passive",  # threads that spin while they wait take the processor from the judges beside them
         "OPENBLAS_NUM_THREADS": count,
         "MKL_NUM_THREADS": count,
+        "RAYON_NUM_THREADS": count,  # else a tokenizer starts one for each processor of the host
+        "MALLOC_ARENA_MAX": "4",  # each sets 64 MiB of address space aside, of which a guest has a bounded amount
     }
 
 
@@ -87,6 +90,7 @@ class GuestProcess:
         self._scratch, self._ram_bytes, self._scratch_bytes = scratch, ram_bytes, scratch_bytes
         self._received, self._log, self._held_bytes = bytearray(), bytearray(), 0
         self._ending = threading.Lock()  # a process id may be another's as soon as its death was noted
+        self._gate, self._listener = ThreadGate(), -1
         orders_read, self._orders = os.pipe()
         self._answers, answers_write = os.pipe()
         try:
@@ -95,7 +99,7 @@ class GuestProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                pass_fds=(orders_read, answers_write),
+                pass_fds=(orders_read, answers_write, self.gate),
                 start_new_session=True,
                 cwd=scratch.room,
                 env=clean_environment(scratch.room, threads, on_card=on_card),
@@ -103,8 +107,10 @@ class GuestProcess:
         except OSError:
             os.close(self._orders)
             os.close(self._answers)
+            self._gate.close()
             raise
         finally:
+            self._gate.started()
             os.close(orders_read)
             os.close(answers_write)
         self._prepare_pipes()
@@ -126,6 +132,7 @@ class GuestProcess:
         self._end()
         self._selector.close()
         self._output.close()
+        self._gate.close()
         self._close_orders()
         os.close(self._answers)
 
@@ -133,6 +140,17 @@ class GuestProcess:
     def log(self) -> str:
         """The last bytes that the guest printed."""
         return self._log.decode("utf-8", "replace")
+
+    @property
+    def gate(self) -> int:
+        """The guest's own number of the socket through which it lets this worker be asked for each thread."""
+        return self._gate.there
+
+    def open_gate(self) -> None:
+        """Answer from now on, while an answer of the guest is waited for, whether it may have one more thread."""
+        if (listener := self._gate.open()) is not None:
+            self._listener = listener
+            self._selector.register(listener, selectors.EVENT_READ)
 
     def send(self, order: bytes) -> None:
         """Give an order; raises Malformed where the guest does not read its orders, and GuestDied."""
@@ -217,6 +235,9 @@ class GuestProcess:
         if left <= 0:
             raise DeadlinePassed
         for key, _ in self._selector.select(min(left, _POLL_SECONDS)):
+            if key.fd == self._listener:
+                self._answer_gate()
+                continue
             chunk = os.read(key.fd, _CHUNK)
             if key.fd == self._answers:
                 if not chunk:
@@ -226,6 +247,12 @@ class GuestProcess:
                 self._log = (self._log + chunk)[-_LOG_BYTES:]
             else:
                 self._selector.unregister(key.fd)
+
+    def _answer_gate(self) -> None:
+        permitted = look(self._process.pid).threads < THREADS
+        self._gate.answer(permit=permitted)
+        if not permitted:
+            raise TooManyThreads
 
     def _watch(self) -> None:
         """Bound the memory held, mapped files included (the kernel bounds the memory asked for), the scratch folder, and threads."""

@@ -58,9 +58,15 @@ def confine(walls: Confinement) -> dict[str, str]:
         changeable=[_THREADS] if walls.devices else [],
         devices=[Path(path) for path in walls.devices],
     )
+    asks = walls.gate >= 0 and seccomp.ask_before_threads(walls.gate)
     version = landlock.restrict(reach)
     seccomp.restrict(on_card=bool(walls.devices))
-    return {"landlock": f"version {version}", "namespaces": "user, network, ipc" if namespaces else "none"}
+    return {
+        "landlock": f"version {version}",
+        "namespaces": "user, network, ipc" if namespaces else "none",
+        "memory": "held is watched" if walls.devices else "addresses are bounded, held is watched",
+        "threads": "each is asked for" if asks else "watched",
+    }
 
 
 def _pin(paths: Iterable[Path]) -> None:

@@ -26,6 +26,7 @@ class Confinement:
     open_files: int
     pending_signals: int
     threads: int
+    gate: int = -1  # the inherited socket that takes the listener to the worker, which is asked for each thread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

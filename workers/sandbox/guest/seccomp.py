@@ -8,14 +8,15 @@ import errno
 import os
 import platform
 import signal
+import socket
 import struct
 
 from workers.sandbox.guest.kernel import checked, prctl_no_new_privileges, syscall
 from workers.sandbox.guest.syscalls import EXAMINED, FIRST_UNKNOWN, MACHINES, REFUSED, numbers
 
-_SET_MODE_FILTER, _FLAG_TSYNC = 1, 1
+_SET_MODE_FILTER, _FLAG_TSYNC, _FLAG_NEW_LISTENER, _FLAG_TSYNC_ESRCH = 1, 1, 8, 16
 _LOAD, _IF_EQUAL, _IF_AT_LEAST, _IF_ANY_BIT, _AND, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
-_ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
+_ALLOW, _ASK, _KILL, _ERRNO = 0x7FFF0000, 0x7FC00000, 0x80000000, 0x00050000
 _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
 """Offsets in the kernel's `struct seccomp_data`."""
 _AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
@@ -152,16 +153,49 @@ def program(machine: str, pid: int, *, on_card: bool = False) -> bytes:
     return b"".join([*lines, _instruction(_RETURN, _ALLOW)])
 
 
+def questions(machine: str) -> bytes:
+    """The filter that has the worker asked before a thread is made; all else is the other filter's, whose refusals go first."""
+    lines = [
+        _instruction(_LOAD, _ARCHITECTURE),
+        _instruction(_IF_EQUAL, _AUDIT[machine], 1, 0),
+        _instruction(_RETURN, _KILL),
+        _instruction(_LOAD, _NUMBER),
+        _instruction(_IF_EQUAL, numbers(machine, EXAMINED)["clone"], 0, 3),
+        _load_argument(0),
+        _instruction(_IF_ANY_BIT, _CLONE_THREAD, 0, 1),
+        _instruction(_RETURN, _ASK),
+        _instruction(_RETURN, _ALLOW),
+    ]
+    return b"".join(lines)
+
+
 class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
 
 
 def restrict(*, on_card: bool) -> None:
     """Put the filter on every thread of this process, for good; raises OSError where the kernel cannot do it."""
-    machine = platform.machine()
-    code = program(machine, os.getpid(), on_card=on_card)
+    code = program(platform.machine(), os.getpid(), on_card=on_card)
     prctl_no_new_privileges()
-    whole = _Program(len(code) // 8, code)
-    number = numbers(machine, EXAMINED)["seccomp"]
-    if checked("seccomp", syscall(number, _SET_MODE_FILTER, _FLAG_TSYNC, ctypes.byref(whole))) != 0:
+    if checked("seccomp", _put_on(code, _FLAG_TSYNC)) != 0:
         raise OSError(errno.EBUSY, "a thread could not take the seccomp filter")
+
+
+def ask_before_threads(gate: int) -> bool:
+    """Have the kernel ask at the other end of the socket `gate` before it makes a thread, and give the socket up; False where it cannot.
+
+    Before `restrict`, which refuses to send anything.
+    """
+    with socket.socket(fileno=gate) as there:
+        prctl_no_new_privileges()
+        listener = _put_on(questions(platform.machine()), _FLAG_TSYNC | _FLAG_TSYNC_ESRCH | _FLAG_NEW_LISTENER)
+        if listener < 0:
+            return False
+        socket.send_fds(there, [b"?"], [listener])
+        os.close(listener)
+    return True
+
+
+def _put_on(code: bytes, flags: int) -> int:
+    whole = _Program(len(code) // 8, code)
+    return syscall(numbers(platform.machine(), EXAMINED)["seccomp"], _SET_MODE_FILTER, flags, ctypes.byref(whole))
