@@ -97,7 +97,14 @@ def run(
         )
         worker_context.set(current)
         usual = current.judging.tools.reference.usual("cpu").total_seconds()
-        log.info("worker ready", worker=current.name, host=current.host, queue=settings.queue.value, reference_seconds=usual)
+        log.info(
+            "worker ready",
+            worker=current.name,
+            host=current.host,
+            queue=settings.queue.value,
+            reference_seconds=usual,
+            sandbox=dict(current.judging.tools.sandbox.layers),
+        )
         host, port = ("", 0) if shown is None else (shown.host, shown.port)
         with exposed(current.metrics.registry, host, port), _present(Presence(Workers(pool), current, settings.queue), loop):
             (work_loop.run_off if burst else work_loop.run)()

@@ -18,7 +18,7 @@ from scoring.competition import SynthesisRules
 from scoring.errors import Code, InfrastructureFault, SubmissionFault
 from scoring.synthesis.synthesiser import Request
 from tests.builders.limits import limits
-from workers.sandbox.sandbox import Sandbox
+from workers.sandbox.sandbox import GuestTimedOut, Sandbox
 
 GUEST = Path(__file__).with_name("random_guest.py")
 DRAWN = runpy.run_path(str(GUEST), run_name="random_guest")
@@ -107,9 +107,9 @@ def course(root: Path, seed: int, *, kills: bool) -> Course:
             (told,) = talk.say([Request("p0", "pid", "", 0)], 20.0)
             seen = Observer(int(bytes(told.pcm[::2])), kills)
             with seen:
-                (spoken,) = talk.say([Request("p1", str(seed), "", 0)], 20.0)
+                (spoken,) = talk.say([Request("p1", str(seed), "", 0)], 5.0)
                 blamed = "model" if spoken.failure else "nobody"
-    except SubmissionFault:
+    except (SubmissionFault, GuestTimedOut):
         blamed = "model"
     except InfrastructureFault as fault:
         blamed = "host" if fault.code is Code.WORKER_ERROR else str(fault)

@@ -7,7 +7,7 @@ import json
 import math
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import StrEnum
 
@@ -71,7 +71,7 @@ class CardFailed(Exception):
         return _broken_at(self.stage)
 
 
-def confine(guest: GuestProcess, walls: Confinement) -> Mapping[str, str]:
+def confine(guest: GuestProcess, walls: Confinement) -> dict[str, str]:
     """Let the guest build its walls and read its proof; return what keeps what, as the host permits it.
 
     Raises InfrastructureFault(SANDBOX_UNAVAILABLE, HOST_TOO_SLOW).
@@ -118,7 +118,7 @@ class Conversation:
         self._guest, self._walls, self._limits = guest, walls, limits
         self._rate, self._sample_bytes = 0, 0
 
-    def confine(self) -> Mapping[str, str]:
+    def confine(self) -> dict[str, str]:
         """Let the guest build its walls and prove them, and say what keeps what; or raise InfrastructureFault."""
         return confine(self._guest, self._walls)
 
@@ -153,7 +153,7 @@ class Conversation:
     def _send(self, order: bytes, stage: GuestStage) -> None:
         try:
             self._guest.send(order)
-        except (GuestDied, Malformed) as exc:
+        except (GuestDied, TooMuchMemory, Malformed) as exc:
             raise self._blame(exc, stage) from exc
 
     def _receive(self, count: int, stage: GuestStage, seconds: float, most_seconds: float) -> list[Frame]:

@@ -9,13 +9,14 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from workers.sandbox.clean_environment import clean_environment
 from workers.sandbox.confinement import Scratch
 from workers.sandbox.guest.frames import HEADER, Frame, FrameKind, Malformed, parse_header, payload_limit
 from workers.sandbox.limits import THREADS
+from workers.sandbox.own_group import OwnGroup
 from workers.sandbox.thread_gate import ThreadGate
 from workers.sandbox.watch import look
 
@@ -54,39 +55,21 @@ class GuestDied(Exception):
         self.cpu_seconds, self.held_bytes = cpu_seconds, held_bytes
 
 
-_ON_CARD = {
-    "CUDA_CACHE_DISABLE": "1",  # of compiled kernels, which it has no folder for
-    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # without it products are not the same each time, and torch refuses them
-}
-
-
-def clean_environment(room: Path, threads: int, *, on_card: bool = False) -> dict[str, str]:
-    """All that a guest sees of its surroundings: nothing of the worker's own environment."""
-    count = str(threads)
-    return (_ON_CARD if on_card else {}) | {
-        "PATH": "/usr/bin:/bin",
-        "LC_ALL": "C.UTF-8",
-        "HOME": str(room),
-        "USER": "guest",
-        "TMPDIR": str(room),
-        "TORCHINDUCTOR_CACHE_DIR": str(room),  # else torch makes a folder, and a guest makes plain files only
-        "HF_HUB_OFFLINE": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "OMP_NUM_THREADS": count,
-        "OMP_WAIT_POLICY": "passive",  # threads that spin while they wait take the processor from the judges beside them
-        "OPENBLAS_NUM_THREADS": count,
-        "MKL_NUM_THREADS": count,
-        "RAYON_NUM_THREADS": count,  # else a tokenizer starts one for each processor of the host
-        "MALLOC_ARENA_MAX": "4",  # each sets 64 MiB of address space aside, of which a guest has a bounded amount
-    }
-
-
 class GuestProcess:
     """One guest; a context manager that leaves no process behind. Only `kill` may be called by another thread."""
 
     def __init__(
-        self, program: Sequence[str], scratch: Scratch, threads: int, ram_bytes: int, scratch_bytes: int, *, on_card: bool = False
+        self,
+        program: Sequence[str],
+        scratch: Scratch,
+        threads: int,
+        ram_bytes: int,
+        scratch_bytes: int,
+        *,
+        on_card: bool = False,
+        group: OwnGroup | None = None,
     ) -> None:
+        self._group = group
         self._scratch, self._ram_bytes, self._scratch_bytes = scratch, ram_bytes, scratch_bytes
         self._received, self._log, self._held_bytes = bytearray(), bytearray(), 0
         self._ending = threading.Lock()  # a process id may be another's as soon as its death was noted
@@ -114,6 +97,8 @@ class GuestProcess:
             os.close(orders_read)
             os.close(answers_write)
         self._prepare_pipes()
+        if group is not None:
+            group.take(self._process.pid)
 
     def _prepare_pipes(self) -> None:
         if self._process.stdout is None:
@@ -153,13 +138,13 @@ class GuestProcess:
             self._selector.register(listener, selectors.EVENT_READ)
 
     def send(self, order: bytes) -> None:
-        """Give an order; raises Malformed where the guest does not read its orders, and GuestDied."""
+        """Give an order; raises Malformed where the guest does not read its orders, GuestDied and TooMuchMemory."""
         try:
             written = os.write(self._orders, order)
         except BlockingIOError:
             written = 0
         except BrokenPipeError as exc:
-            raise self._end(patience=_LAST_BREATH_SECONDS) from exc
+            raise self._ended() from exc
         if written != len(order):
             raise Malformed("the guest does not read its orders")
 
@@ -241,7 +226,7 @@ class GuestProcess:
             chunk = os.read(key.fd, _CHUNK)
             if key.fd == self._answers:
                 if not chunk:
-                    raise self._end(patience=_LAST_BREATH_SECONDS)
+                    raise self._ended()
                 self._received += chunk
             elif chunk:
                 self._log = (self._log + chunk)[-_LOG_BYTES:]
@@ -274,6 +259,11 @@ class GuestProcess:
         with self._ending:
             if self._process.returncode is None:
                 os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _ended(self) -> GuestDied | TooMuchMemory:
+        """Why it closed its answers, or no longer reads: whom the kernel ends in a group of its own, that one took too much."""
+        died = self._end(patience=_LAST_BREATH_SECONDS)
+        return TooMuchMemory() if self._group is not None and self._group.ran_out_of_memory() else died
 
     def _end(self, patience: float = 0.0) -> GuestDied:
         """Wait `patience` for the guest to end by itself, else kill it and its group; say how it ended. Idempotent."""

@@ -6,7 +6,7 @@ secret in reach. The kernel keeps them (Landlock, seccomp, resource limits, name
 them before it reads a model's first byte, and without that proof nothing runs.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,8 @@ from workers.sandbox.conversation import CardFailed, Conversation, GuestStage, G
 from workers.sandbox.decode_upload import Decoded, decode
 from workers.sandbox.guest.orders import ModelTask
 from workers.sandbox.guest_process import GuestProcess
-from workers.sandbox.limits import SCRATCH_BYTES
+from workers.sandbox.limits import MOST_THREADS, SCRATCH_BYTES
+from workers.sandbox.own_group import OwnGroup, delegated
 
 __all__ = ["CardFailed", "GuestStage", "GuestTimedOut", "Sandbox"]
 
@@ -38,11 +39,20 @@ class Sandbox:
     A track on cards is spoken on `card`, which is found on first use.
     """
 
-    def __init__(self, scratch_root: Path, program: Sequence[str] = _GUEST, card: OwnCard | None = None) -> None:
+    def __init__(
+        self,
+        scratch_root: Path,
+        program: Sequence[str] = _GUEST,
+        card: OwnCard | None = None,
+        groups: Callable[[], Path | None] = delegated,
+    ) -> None:
+        self._groups = groups
         self._root = scratch_root
         self._card = card or OwnCard()
         self._program = tuple(program)
         self._guest: GuestProcess | None = None
+        self.layers: Mapping[str, str] = {}
+        """What keeps the latest guest in, as this host permits it; some layers are no more than a host's gift."""
 
     def stop(self) -> None:
         """End the guest that works, if one does; called by another thread than the one that waits for it, which finds it dead."""
@@ -95,20 +105,20 @@ class Sandbox:
                 Code.SETTING_INVALID,
                 f"the guest's scratch folder {self._root} lies in the model's: run the command elsewhere, or set VOICE_DATA",
             )
-        with scratch(self._root.resolve()) as place:
+        with scratch(self._root.resolve()) as place, self._own_group(limits) as group:
             card = self._card_for(limits)
             readable = [path for path in (model, parts, environment) if path]
             walls = confinement.for_model(readable, place, seconds, limits, rules, card=card)
             try:
                 sizes = (limits.ram_bytes, SCRATCH_BYTES)
-                guest = GuestProcess(self._program, place, rules.threads, *sizes, on_card=card is not None)
+                guest = GuestProcess(self._program, place, rules.threads, *sizes, on_card=card is not None, group=group)
             except OSError as exc:
                 raise InfrastructureFault(Code.SANDBOX_UNAVAILABLE, f"no guest can be started: {exc.strerror}") from exc
             try:
                 with guest:
                     self._guest = guest
                     talk = Conversation(guest, walls, limits)
-                    talk.confine()
+                    self.layers = talk.confine() | ({"group": "of its own"} if group else {"group": "the worker's"})
                     talk.load(
                         ModelTask(
                             family=family,
@@ -128,6 +138,15 @@ class Sandbox:
                 self._guest = None
                 if guest.log:
                     log.info("a guest's own output", family=family, text=guest.log)
+
+    @contextmanager
+    def _own_group(self, limits: SubmissionLimits) -> Iterator[OwnGroup | None]:
+        tree = self._groups()
+        if tree is None:
+            yield None
+            return
+        with OwnGroup.below(tree, limits.ram_bytes + SCRATCH_BYTES, MOST_THREADS) as group:
+            yield group
 
     def speak(
         self,
