@@ -112,6 +112,10 @@ endif
 bench-scoring: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.bench_scoring $(BENCH_ARGS)
 
+# What the walls around a guest cost, against the same program without them; BENCH_ARGS='--turns 3' for a glance.
+bench-sandbox: $(VENV)/.ready
+	$(BIN)/python -m benchmarks.bench_sandbox $(BENCH_ARGS)
+
 # The standard profile's networks, batched against one by one; BENCH_ARGS='--size full' at the published sizes.
 bench-gpu: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.bench_gpu $(BENCH_ARGS)

@@ -96,21 +96,21 @@ def run(
             drain=drain,
         )
         worker_context.set(current)
-        usual = current.judging.tools.reference.usual("cpu").total_seconds()
-        log.info(
-            "worker ready",
-            worker=current.name,
-            host=current.host,
-            queue=settings.queue.value,
-            reference_seconds=usual,
-            sandbox=dict(current.judging.tools.sandbox.layers),
-        )
+        _tell(current, settings.queue)
         host, port = ("", 0) if shown is None else (shown.host, shown.port)
         with exposed(current.metrics.registry, host, port), _present(Presence(Workers(pool), current, settings.queue), loop):
             (work_loop.run_off if burst else work_loop.run)()
     _end_process(drain)
     receipt_signer()
     log.info("worker ends", worker=current.name, why="asked to stop" if drain.requested else "nothing is due")
+
+
+def _tell(worker: WorkerContext, queue: QueueName) -> None:
+    """Say that a worker is ready, what this host needs for a known piece of work, and what keeps guests in here."""
+    tools = worker.judging.tools
+    usual = tools.reference.usual("cpu").total_seconds()
+    layers = dict(tools.sandbox.layers)
+    log.info("worker ready", worker=worker.name, host=worker.host, queue=queue.value, reference_seconds=usual, sandbox=layers)
 
 
 def receipt_signer_of(settings: ReceiptSignerSettings) -> ReceiptSigner:

@@ -28,6 +28,16 @@ def test_a_poor_host_refuses_as_much(attack: Attack, host: str) -> None:
     assert [name for name, said in zip(names, spoken, strict=True) if said.failure] == []
 
 
+def test_a_worker_can_say_what_keeps_its_guests_in(tmp_path: Path, model: Path) -> None:
+    """Each layer is named as the host gives it: here one with an old kernel, which hands no control groups over."""
+    program = [str(Path(__file__).with_name("hostile_guest.py")), "landlock 3"]
+    rules = SynthesisRules(device="cpu", threads=1, batch=1, dtype="float32")
+    sandbox = Sandbox(tmp_path / "scratch", program, groups=lambda: None)
+    sandbox.speak(model, "well", [Request("p0", "hello", "", 0)], limits(), rules, on_sample=NO_PROGRESS)
+    assert sandbox.layers.keys() == {"landlock", "namespaces", "memory", "threads", "group"}
+    assert (sandbox.layers["landlock"], sandbox.layers["group"]) == ("version 3", "the worker's")
+
+
 def test_a_kernel_before_truncation_is_refused(attack: Attack) -> None:
     """Landlock's first version does not keep files from being truncated: nothing runs there."""
     with pytest.raises(InfrastructureFault, match="Landlock version 3 is needed") as caught:

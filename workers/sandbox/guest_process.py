@@ -234,6 +234,9 @@ class GuestProcess:
                 self._selector.unregister(key.fd)
 
     def _answer_gate(self) -> None:
+        if not self._gate.is_asked:
+            self._selector.unregister(self._listener)
+            return
         permitted = look(self._process.pid).threads < THREADS
         self._gate.answer(permit=permitted)
         if not permitted:

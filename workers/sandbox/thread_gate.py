@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import select
 import socket
 import struct
 from contextlib import suppress
@@ -35,6 +36,13 @@ class ThreadGate:
             _, listeners, _, _ = socket.recv_fds(self._here, 1, 1)
             self._listener = listeners[0] if listeners else -1
         return None if self._listener < 0 else self._listener
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether a question waits. A listener whose guest has ended is readable, too, and older kernels wait there for ever."""
+        waiting = select.poll()
+        waiting.register(self._listener, select.POLLIN)
+        return any(events & select.POLLIN for _, events in waiting.poll(0))
 
     def answer(self, *, permit: bool) -> None:
         """Answer one question; who asked may have ended meanwhile. A refused call fails as where a system has no more threads."""

@@ -13,9 +13,9 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from workers.sandbox.clean_environment import clean_environment
 from workers.sandbox.guest import landlock
 from workers.sandbox.guest.kernel import capabilities
-from workers.sandbox.guest_process import clean_environment
 from workers.sandbox.selftest.attempt import PARENT, REFUSALS, Attempt, Possible, Target, Wall, call, prctl
 
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS, _PR_SET_MM = 1, 38, 35
