@@ -88,23 +88,20 @@ async def test_a_choice_is_a_link(bed: "ValidatorBed", browser: httpx.AsyncClien
     assert (after.status_code, re.findall(r'id="model-(\d+)"', after.text)) == (200, ["1"])
 
 
-@pytest.mark.parametrize(
-    ("query", "told"),
-    [
-        pytest.param("track=nowhere", "choose small", id="no such track"),
-        pytest.param("round=99999", "the nearest one before is", id="no such round"),
-        pytest.param("round=two", "give a whole number", id="a round in words"),
-        pytest.param("models=77", "scored were: ", id="a model of another round"),
-        pytest.param("models=1,2,3,4,5", "choose 4 at most", id="too many models"),
-        pytest.param("models=%E2%80%AE1", "give a whole number", id="a turned text"),
-        pytest.param("prompt=g99.z", "choose one of g00.a", id="no such prompt"),
-    ],
-)
-async def test_a_bad_choice_is_told_what_to_do(bed: "ValidatorBed", browser: httpx.AsyncClient, query: str, told: str) -> None:
+async def test_a_bad_choice_is_told_what_to_do(bed: "ValidatorBed", browser: httpx.AsyncClient) -> None:
     """A page with the reason and the way on, never a fault of ours."""
-    answer = await browser.get(f"/listen?{query}")
-    assert (answer.status_code, "text/html" in answer.headers["content-type"]) == (422, True)
-    assert told in answer.text and "\u202e" not in answer.text
+    for query, told in {
+        "track=nowhere": "choose small",
+        "round=99999": "the nearest one before is",
+        "round=two": "give a whole number",
+        "models=77": "scored were: ",
+        "models=1,2,3,4,5": "choose 4 at most",
+        "models=%E2%80%AE1": "give a whole number",
+        "prompt=g99.z": "choose one of g00.a",
+    }.items():
+        answer = await browser.get(f"/listen?{query}")
+        assert (query, answer.status_code, "text/html" in answer.headers["content-type"]) == (query, 422, True)
+        assert told in answer.text and "\u202e" not in answer.text, query
 
 
 async def test_before_a_round_has_closed_it_says_what_is_waited_for(browser: httpx.AsyncClient) -> None:

@@ -126,18 +126,15 @@ async def test_reasons_have_the_guests_words_and_what_to_do(bed: "ValidatorBed",
     assert "\\u202e" in told and "→ <span" in told
 
 
-@pytest.mark.parametrize(
-    ("query", "told"),
-    [
-        pytest.param("evaluation=77", "evaluation 77 is not of this submission; there are: 1", id="of another submission"),
-        pytest.param("from=500", "there are", id="beyond the last sample"),
-        pytest.param("evaluation=x", "evaluation", id="no number"),
-    ],
-)
-async def test_a_bad_choice_is_told_what_to_do(bed: "ValidatorBed", browser: httpx.AsyncClient, query: str, told: str) -> None:
-    """A page with the reason, never a fault of ours."""
-    answer = await browser.get(f"/submissions/1?{query}")
-    assert (answer.status_code, told in answer.text) == (422, True)
+async def test_a_bad_choice_is_told_what_to_do(bed: "ValidatorBed", browser: httpx.AsyncClient) -> None:
+    """An evaluation of another submission, one beyond the last sample, and no number: a page with the reason, never a fault of ours."""
+    for query, told in {
+        "evaluation=77": "evaluation 77 is not of this submission; there are: 1",
+        "from=500": "there are",
+        "evaluation=x": "evaluation",
+    }.items():
+        answer = await browser.get(f"/submissions/1?{query}")
+        assert (query, answer.status_code, told in answer.text) == (query, 422, True)
 
 
 async def test_sound_that_is_gone_is_said(bed: "ValidatorBed", browser: httpx.AsyncClient, tmp_path: Path) -> None:
