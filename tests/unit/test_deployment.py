@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
+from scoring import competition, described
 from scoring.judges import weights
 from voice_api.db.roles import ROLES
-from workers.sandbox.limits import PROCESSES
+from workers.sandbox.limits import PROCESSES, WORKER_BYTES
 
 LOGINS = ("api", "dispatcher", "worker", "validator")
 ROOT = Path(__file__).resolve().parents[2]
@@ -412,6 +413,24 @@ def test_a_guests_threads_are_beside_the_workers_own(name: str) -> None:
     assert SERVICES[name]["pids_limit"] == PROCESSES
 
 
+@pytest.mark.parametrize(
+    ("name", "rules"),
+    [
+        pytest.param("worker", competition.DEFAULT_PATH, id="worker"),
+        pytest.param(FOR_SPEECH, competition.DEFAULT_PATH, id=FOR_SPEECH),
+        pytest.param(ON_CARDS, described.PATH, id=ON_CARDS),
+    ],
+)
+def test_a_guests_memory_is_beside_the_workers_own(name: str, rules: Path) -> None:
+    """A container gives as much memory as its track gives a guest, and the worker's own beside it: else a model that keeps to its limits
+    is ended by the container's."""
+    most = max(map(int, re.findall(r"^ram_bytes = (\d+)$", rules.read_text(encoding="utf-8"), re.MULTILINE)))
+    given = re.fullmatch(r"\$\{\w+:-(\d+)g\}", SERVICES[name]["mem_limit"])
+
+    assert given is not None
+    assert int(given[1]) << 30 >= most + WORKER_BYTES
+
+
 def test_the_worker_can_be_many() -> None:
     """Nothing in it can exist only once: no name, no host name, no port, no address."""
     assert not {"container_name", "hostname", "ports", "mac_address", "deploy"} & set(SERVICES["worker"])
@@ -425,6 +444,7 @@ def test_a_worker_on_cards_or_for_speech_is_a_worker() -> None:
 
     assert SERVICES[ON_CARDS] == worker | {
         "profiles": ["gpu"],
+        "mem_limit": "${VOICE_GPU_WORKER_MEMORY:-40g}",
         "environment": worker["environment"] | {"VOICE_QUEUE": "gpu"},
         "deploy": {"resources": {"reservations": {"devices": [cards]}}},
     }

@@ -16,5 +16,7 @@ MOST_THREADS = 2 * THREADS
 """What the kernel itself gives a guest between two looks, where it can be told to."""
 WORKER_THREADS = 256
 """Of the worker itself: its judges' libraries take a few for each processor."""
+WORKER_BYTES = 8 << 30
+"""Of memory, for the worker itself: a container gives it beside what its track gives a guest (`mem_limit`)."""
 PROCESSES = WORKER_THREADS + MOST_THREADS
 """What a container must give a worker and its one guest (`pids_limit`), so that no guest takes a thread from the worker."""
