@@ -5,13 +5,16 @@ import resource
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import cast
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from neurons.localnet.services import pick_port
 from voice_api.settings import ApiSettings, MetricsSettings
 from voice_api.web.app import UPLOADS, create_app
+from voice_api.web.dependencies import Service
 from voice_api.web.edge.connection import DEADLINES, ConnectionDeadlines
 from voice_api.web.server import ApiServer, api_server
 
@@ -60,10 +63,12 @@ def batched(addresses: list[str], size: int) -> list[list[str]]:
     return [addresses[start : start + size] for start in range(0, len(addresses), size)]
 
 
-async def half_sent(host: str, port: int, address: str) -> asyncio.StreamWriter:
+async def half_sent(
+    host: str, port: int, address: str, part: bytes = b"GET /v1/leaderboard HTTP/1.1\r\nHost: voi"
+) -> asyncio.StreamWriter:
     """A request from an address of this machine that never ends."""
     _, writer = await asyncio.open_connection(host, port, local_addr=(address, 0))
-    writer.write(b"GET /v1/leaderboard HTTP/1.1\r\nHost: voi")
+    writer.write(part)
     return writer
 
 
@@ -94,6 +99,25 @@ async def test_thousands_of_half_sent_requests_keep_nobody_out(api_settings: Cal
         await honest
     assert most <= PLACES + 50
     assert served > 10
+
+
+async def test_half_sent_bodies_keep_nobody_out(api_settings: Callable[..., ApiSettings]) -> None:
+    """A request is whole with its body: until then it gives way to who comes."""
+    head = b"POST /v1/speech HTTP/1.1\r\nHost: voice.test\r\nContent-Length: 9\r\n\r\n{"
+    async with serving(api_settings(connections=10)) as (server, host, port), AsyncExitStack() as slow:
+        for number in range(12):
+            writer = await half_sent(host, port, f"127.1.0.{number + 1}", head)
+            slow.callback(writer.close)
+        await until(lambda: len(server.server_state.tasks) == 10)
+        async with httpx.AsyncClient(base_url=f"http://{host}:{port}", timeout=30) as client:
+            assert (await client.get("/v1/leaderboard")).status_code == 200
+        await until(lambda: 'displaced"} 3.0' in shown_by(server))
+
+
+def shown_by(server: ApiServer) -> str:
+    """What its process counts itself."""
+    service: Service = cast(FastAPI, server.config.app).state.service
+    return service.metrics.render(None).decode()
 
 
 async def test_a_request_with_two_lengths_is_refused(api_settings: Callable[..., ApiSettings]) -> None:

@@ -33,6 +33,7 @@ VALUES = {
     "code": {code.slug for code in Code},
     "outcome": {"handed back", "parked", *AuditOutcome},
     "state": {"live", "draining"},
+    "why": {"displaced", "refused"},
     "job": {job["job_name"] for job in JOBS},
 }
 """What the labels may say that alerts ask for."""

@@ -3,7 +3,7 @@
 import pytest
 
 from voice_api.web.edge.open_files import LISTENERS, ConnectionBudget
-from voice_api.web.edge.places import NoPlace, Places
+from voice_api.web.edge.places import NoPlace, PlaceCounts, Places
 
 
 @pytest.fixture
@@ -20,6 +20,7 @@ def test_who_waits_longest_gives_way(places: Places[str]) -> None:
     assert [places.enter(who, who) for who in ("b", "c")] == [None, None]
     places.serve("a3")
     assert (places.enter("d", "d"), len(places)) == ("b", 4)
+    assert places.counts() == PlaceCounts(waiting=2, served=2, listening=0, displaced=2, refused=0)
 
 
 def test_nobody_who_is_served_is_sent_away(places: Places[str]) -> None:
@@ -30,6 +31,7 @@ def test_nobody_who_is_served_is_sent_away(places: Places[str]) -> None:
     for address in ("a", "d"):
         with pytest.raises(NoPlace):
             places.enter("new", address)
+    assert places.counts() == PlaceCounts(waiting=0, served=4, listening=0, displaced=0, refused=2)
     places.leave("c")
     assert (places.enter("new", "d"), len(places)) == (None, 4)
 

@@ -224,6 +224,19 @@ class ApiMetrics:
             "voice_api_requests", "Requests by method, route and status.", ["method", "route", "status"], registry=self.registry
         )
         self._seconds = Histogram("voice_api_request_seconds", "Time to answer, by route.", ["route"], registry=self.registry)
+        self._connections = Gauge(
+            "voice_api_connections",
+            "Connections: waiting to be whole, served, or listening to news.",
+            ["state"],
+            registry=self.registry,
+        )
+        self._sent_away = Gauge(
+            "voice_api_connections_sent_away",
+            "Connections since the start that lost their place to a newcomer, or were refused one.",
+            ["why"],
+            registry=self.registry,
+        )
+        self.show_connections(waiting=0, served=0, listening=0, displaced=0, refused=0)
         self._depth = Gauge("voice_evaluations", "Evaluations by queue and state.", ["queue", "state"], registry=self.registry)
         self._outcomes = Gauge(
             "voice_submissions", "Submissions by state and code ('' without one).", ["state", "code"], registry=self.registry
@@ -244,6 +257,13 @@ class ApiMetrics:
         """Count one request; `route` is the template, so that ids make no series of their own."""
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
+
+    def show_connections(self, *, waiting: int, served: int, listening: int, displaced: int, refused: int) -> None:
+        """Show how connections stand, and how many were sent away since the start."""
+        for state, count in (("waiting", waiting), ("served", served), ("listening", listening)):
+            self._connections.labels(state).set(count)
+        for why, count in (("displaced", displaced), ("refused", refused)):
+            self._sent_away.labels(why).set(count)
 
     def render(self, standing: DatabaseNumbers | None) -> bytes:
         """The exposition text with the database's numbers of now; without them while it is away."""

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import sys
+from dataclasses import asdict
 from functools import partial
 
 import uvicorn
@@ -28,9 +29,11 @@ _TICKS_A_SECOND = 10
 class ApiServer(uvicorn.Server):
     """It ends connections that take too long, and asks pages that listen for news to leave as soon as it stops."""
 
-    def __init__(self, app: FastAPI, config: uvicorn.Config, shown: MetricsSettings | None = None) -> None:
+    def __init__(
+        self, app: FastAPI, places: Places[Connection], config: uvicorn.Config, shown: MetricsSettings | None = None
+    ) -> None:
         super().__init__(config)
-        self._app, self._shown = app, shown
+        self._app, self._places, self._shown = app, places, shown
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and show the numbers to whoever can reach their port."""
@@ -41,11 +44,16 @@ class ApiServer(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Look at every connection once a second."""
         if counter % _TICKS_A_SECOND == 0:
-            now = asyncio.get_running_loop().time()
-            for connection in tuple(self.server_state.connections):
-                if isinstance(connection, Connection):
-                    connection.check(now)
+            self._look()
         return await super().on_tick(counter)
+
+    def _look(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for connection in tuple(self.server_state.connections):
+            if isinstance(connection, Connection):
+                connection.check(now)
+        service: Service = self._app.state.service
+        service.metrics.show_connections(**asdict(self._places.counts()))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End streams, then everything else."""
@@ -81,7 +89,7 @@ def api_server(
         "proxy_headers": bool(settings.trusted_proxies),
         "forwarded_allow_ips": [str(network) for network in settings.trusted_proxies],
     }
-    return ApiServer(app, uvicorn.Config(app, **(config | options)), shown)  # type: ignore[arg-type]  # uvicorn checks them
+    return ApiServer(app, places, uvicorn.Config(app, **(config | options)), shown)  # type: ignore[arg-type]  # uvicorn checks them
 
 
 def serve(app: FastAPI, settings: ApiSettings, shown: MetricsSettings) -> None:

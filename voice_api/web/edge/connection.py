@@ -173,8 +173,8 @@ class Connection(H11Protocol):
         return self.cycle is not None and not self.cycle.response_complete and not self.cycle.disconnected
 
     def _stand(self) -> None:
-        """Tell the places whether a request waits, is served, or listens."""
-        if not self._is_served():
+        """Tell the places whether a request waits to be whole, its body too, is served, or listens."""
+        if not self._is_served() or self.conn.their_state is h11.SEND_BODY:
             self._places.wait(self)
         elif self.scope["state"].get(_LISTENS, False):
             self._places.step_aside(self)

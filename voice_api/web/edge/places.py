@@ -57,6 +57,17 @@ class _Crowd(Generic[C]):
         self.aside.discard(who)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceCounts:
+    """The connections by how they stand, and those that lost a place to another, or got none, since the start."""
+
+    waiting: int
+    served: int
+    listening: int
+    displaced: int
+    refused: int
+
+
 class Places(Generic[C]):
     """The places of a server."""
 
@@ -66,10 +77,22 @@ class Places(Generic[C]):
         self._most_of_address = most_of_address
         self._of: dict[str, _Crowd[C]] = {}
         self._address: dict[C, str | None] = {}
+        self._displaced = self._refused = 0
 
     def __len__(self) -> int:
         """How many are taken."""
         return len(self._all.waiting) + len(self._all.served)
+
+    def counts(self) -> PlaceCounts:
+        """How they stand now."""
+        found = self._all
+        return PlaceCounts(
+            waiting=len(found.waiting),
+            served=len(found.served),
+            listening=len(found.aside),
+            displaced=self._displaced,
+            refused=self._refused,
+        )
 
     def enter(self, who: C, address: str | None) -> C | None:
         """Take a place, waiting for a request, and say who has lost its own for it; raises NoPlace.
@@ -78,8 +101,13 @@ class Places(Generic[C]):
         """
         address = address if self._most_of_address else None
         own = None if address is None else self._of.get(address)
-        displaced = (own.displaced() if own else None) or self._all.displaced()
+        try:
+            displaced = (own.displaced() if own else None) or self._all.displaced()
+        except NoPlace:
+            self._refused += 1
+            raise
         if displaced is not None:
+            self._displaced += 1
             self.leave(displaced)
         self._address[who] = address
         if address is not None:
