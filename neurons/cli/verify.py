@@ -60,6 +60,10 @@ RulesFile = Annotated[
 ]
 RevocationsFile = Annotated[Path | None, typer.Option("--revocations", help="The issuer's list of revoked certificates.")]
 
+Sandboxed = Annotated[
+    bool, typer.Option("--sandboxed", help="Unpack each sound in the sandbox: for evidence that a stranger keeps. Slower.")
+]
+
 _HASH = re.compile("[0-9a-f]{64}")
 _SHOWN = 60
 """Rows of the table; --json has all."""
@@ -74,6 +78,7 @@ def verify(
     issuer: Issuer = None,
     revocations: RevocationsFile = None,
     competition: RulesFile = None,
+    sandboxed: Sandboxed = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a receipt's score again: exit 0 if nothing is found against it, 1 if something is, with a table of the differences.
@@ -85,13 +90,16 @@ def verify(
     written those: the exit status is 0 all the same. Name the validator's file with --competition to be sure. A time-out depends on the
     host: such a verdict is `not_comparable`, and nothing against the receipt.
     """
+    from scoring.audio.kept_sound import kept_pcm
     from scoring.receipts.receipt import digest
     from workers.evaluation.audio_store import EvidenceStore, read_receipt
+    from workers.verify.foreign_sounds import kept_pcm_in_sandbox
     from workers.verify.receipt import check_itself, open_case
     from workers.verify.receipt import verify as run
 
     is_hash = _HASH.fullmatch(receipt) is not None and not Path(receipt).exists()
-    evidence = EvidenceStore(_files(store, None if is_hash else Path(receipt)))
+    unpack = kept_pcm_in_sandbox if sandboxed else kept_pcm
+    evidence = EvidenceStore(_files(store, None if is_hash else Path(receipt)), unpack)
     signed = evidence.receipt(receipt) if is_hash else read_receipt(Path(receipt))
     case = open_case(signed, evidence, competition or DEFAULT_PATH, pinned=competition is not None)
     trust, remarks = _trust(case, issuer, revocations)

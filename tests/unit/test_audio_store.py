@@ -136,7 +136,7 @@ def text(path: Path) -> None:
 
 @pytest.mark.parametrize("change", [other_sound, stereo, more_sound, cut, text])
 def test_a_changed_file_is_noticed(tmp_path: Path, change: object) -> None:
-    """Whatever was done to it: AUDIO_INVALID, never other audio."""
+    """Whatever was done to it: AUDIO_DAMAGED, never other audio."""
     store, spoken = EvidenceStore(FolderFiles(tmp_path)), said(1_000)
     store.keep_audio(spoken)
     (path,) = files(tmp_path)
@@ -144,7 +144,7 @@ def test_a_changed_file_is_noticed(tmp_path: Path, change: object) -> None:
     change(path)
     with pytest.raises(PlatformError) as caught:
         store.audio(sha256(spoken))
-    assert caught.value.code is Code.AUDIO_INVALID
+    assert caught.value.code is Code.AUDIO_DAMAGED
 
 
 def test_a_folder_that_cannot_be_written_is_ours(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,13 +25,15 @@ from workers.sandbox.guest.frames import MAX_RATE
 
 _MOST_SAMPLES = MOST_AUDIO_SECONDS * MAX_RATE
 _DIGEST = re.compile("[0-9a-f]{64}")
+Unpack = Callable[[bytes, str, int], tuple[bytes, int]]
+"""A kept file, its PCM's hash, and the most samples → PCM and rate, as `kept_pcm`, which raises SampleChanged."""
 
 
 class EvidenceStore:
     """An `AudioStore` over the files of a folder or of S3-compatible storage, which the workers of a network have in common."""
 
-    def __init__(self, files: StoredFiles) -> None:
-        self._files = files
+    def __init__(self, files: StoredFiles, unpack: Unpack = kept_pcm) -> None:
+        self._files, self._unpack = files, unpack
 
     def keep_audio(self, spoken: Spoken) -> None:
         """Write the sample as FLAC, unless its hash was kept a moment ago.
@@ -55,7 +58,7 @@ class EvidenceStore:
         except NotStored as exc:
             raise PlatformError(Code.AUDIO_MISSING, f"there is no audio {pcm_sha256} in {self._files}") from exc
         try:
-            return kept_pcm(flac, pcm_sha256, _MOST_SAMPLES)
+            return self._unpack(flac, pcm_sha256, _MOST_SAMPLES)
         except SampleChanged as exc:
             raise PlatformError(Code.AUDIO_DAMAGED, f"the audio {pcm_sha256} in {self._files} {exc}") from exc
 

@@ -199,7 +199,7 @@ def by_command(competition: Path) -> Verify:
     """Run `voice verify` as a process of its own: this one stays small, and loads no judge."""
 
     async def verify(receipt: Path, level: int, store: Path) -> Mapping[str, Any]:
-        options = ("--level", str(level), "--store", str(store), "--competition", str(competition), "--json")
+        options = ("--level", str(level), "--store", str(store), "--competition", str(competition), "--sandboxed", "--json")
         command = (sys.executable, "-m", "neurons.cli", "verify", str(receipt), *options)
         process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.DEVNULL, stdout=PIPE, stderr=PIPE)
         try:
