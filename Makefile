@@ -20,7 +20,7 @@ SOAK_ARGS ?=
 WHITEBOX_ARGS ?=
 README ?=
 
-.PHONY: help demo test test-unit test-slow test-chaos soak simulate bench-validator lint fmt clean compose-check bench-demo bench-voices bench-service bench-scoring bench-gpu check-gpu pictures golden structure study-attacks study-order study-round-variance study-rivals studies study-speaker study-flags study-voices study-delivery study-instruction-sets study-whitebox
+.PHONY: help demo test test-unit test-slow test-chaos soak simulate bench-validator lint fmt clean compose-check bench-demo bench-voices bench-service bench-near-copies bench-scoring bench-gpu check-gpu pictures golden structure study-attacks study-order study-round-variance study-rivals studies study-speaker study-flags study-voices study-delivery study-instruction-sets study-whitebox
 # Each file that is installed has the hash that locks/ names; on a machine of another kind versions are all that is known.
 LOCKED = $(shell $(PYTHON) -c 'import platform, sys; print(*sys.version_info[:2], platform.system(), platform.machine())' 2>/dev/null)
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -89,6 +89,10 @@ bench-voices: $(VENV)/.ready
 # Reads, writes and jobs of the service on loopback, against the barest that does the same; BENCH_ARGS='--only reads jobs --json' for less.
 bench-service: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.bench_service $(BENCH_ARGS)
+
+# Finds the sketches that are like one's own among 100,000; BENCH_ARGS='--artifacts 10000' for less.
+bench-near-copies: $(VENV)/.ready
+	$(BIN)/python -m benchmarks.bench_near_copies $(BENCH_ARGS)
 
 # A full decision (duels, ranking, plan) against a plain pairwise loop; BENCH_ARGS='--json' for machines.
 bench-validator: $(VENV)/.ready

@@ -23,6 +23,8 @@ Entrant = NewType("Entrant", str)
 """A submission as every validator names it, whatever its database: `hotkey@commit_block`."""
 Micro = NewType("Micro", int)
 """A score in integers of 1e-6: 0 … 1,000,000."""
+Nano = NewType("Nano", int)
+"""A distance in integers of 1e-9: 0 … 1,000,000,000."""
 Weight = NewType("Weight", float)
 """A share of the subnet's emission, 0 … 1."""
 ContentHash = NewType("ContentHash", str)
@@ -31,6 +33,7 @@ TensorsHash = NewType("TensorsHash", str)
 """64 lower-case hex digits: tensors alone."""
 
 MICRO = 1_000_000
+NANO = 1_000_000_000
 _HASH = re.compile("[0-9a-f]{64}")
 
 

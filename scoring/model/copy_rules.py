@@ -19,6 +19,8 @@ class CopyRules(StrictModel):
 
     distance: Annotated[float, Field(ge=0.0, le=1.0)]
     """Most distance of weights (`scoring.model.nearness`): 0 is what the earlier one's training did, 1 has nothing to do with it."""
+    distance_without_base: Annotated[float, Field(ge=0.0, le=1.0)]
+    """The same for two models of which no base is known: trained from one, they are near each other without being copies."""
     least_compared: _Count
     """The distance counts where trained tensors of so many numbers were compared: a few say nothing of a model."""
     sound: Annotated[float, Field(gt=0.0, le=1.0)]

@@ -8,35 +8,38 @@ from pydantic import Field
 
 from scoring.model.copy_rules import CopyRules
 from scoring.schema import StrictModel
-from scoring.types import MICRO, Entrant, Micro
+from scoring.types import MICRO, NANO, ContentHash, Entrant, Micro, Nano
 
 MOST_NEAR = 64
 """A receipt names so many at most."""
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,96}@[0-9]{1,18}$")]
+_Distance = Annotated[int, Field(ge=0, le=NANO)] | None
 _Share = Annotated[int, Field(ge=0, le=MICRO)] | None
+_Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 _Count = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NearCopy:
-    """A submission that is near an earlier one of another hotkey's. Measures are integers of 1e-6, None where none was taken."""
+    """A submission that is near an earlier one of another hotkey's. Of measures that were not taken there is None."""
 
     entrant: Entrant
     original: Entrant
-    distance: Micro | None
-    """Of the weights: less is nearer (`scoring.model.nearness`)."""
+    distance: Nano | None
+    """Of the weights, in integers of 1e-9: less is nearer (`scoring.model.nearness`)."""
+    base: ContentHash | None
+    """The base that the distance is measured from; None where none is known."""
     compared: int
     """Numbers of trained tensors that the distance rests on."""
     sound: Micro | None
-    """Similarity of the sounds of one round: more is nearer (`scoring.audio.similarity`)."""
+    """Similarity of the sounds of one round, in integers of 1e-6: more is nearer (`scoring.audio.similarity`)."""
     prompts: int
     """Prompts whose sounds were compared."""
 
     def is_near(self, rules: CopyRules) -> bool:
         """Whether either measure is beyond the threshold of the rules."""
-        by_weights = (
-            self.distance is not None and self.distance <= rules.distance * MICRO and self.compared >= rules.least_compared
-        )
+        by_weights = self.distance is not None and self.distance <= most_distance(rules, self.base)
+        by_weights = by_weights and self.compared >= rules.least_compared
         return by_weights or (self.sound is not None and self.sound >= rules.sound * MICRO)
 
     def to_json(self) -> dict[str, Any]:
@@ -49,7 +52,8 @@ class NearCopyRead(StrictModel):
 
     entrant: _Name
     original: _Name
-    distance: _Share
+    distance: _Distance
+    base: _Hash | None
     compared: _Count
     sound: _Share
     prompts: _Count
@@ -59,11 +63,17 @@ class NearCopyRead(StrictModel):
         return NearCopy(
             entrant=Entrant(self.entrant),
             original=Entrant(self.original),
-            distance=None if self.distance is None else Micro(self.distance),
+            distance=None if self.distance is None else Nano(self.distance),
+            base=None if self.base is None else ContentHash(self.base),
             compared=self.compared,
             sound=None if self.sound is None else Micro(self.sound),
             prompts=self.prompts,
         )
+
+
+def most_distance(rules: CopyRules, base: ContentHash | None) -> Nano:
+    """The most distance of weights that is near, by whether the base of both is known."""
+    return Nano(round((rules.distance_without_base if base is None else rules.distance) * NANO))
 
 
 def first_fault(found: Sequence[NearCopy], subject: Entrant, rules: CopyRules) -> str:
@@ -80,7 +90,9 @@ def in_words(found: NearCopy, rules: CopyRules) -> str:
     """What was measured, beside the thresholds, for the owner and the operator."""
     parts = []
     if found.distance is not None:
-        parts.append(f"weights at a distance of {found.distance / MICRO:.6f} (near up to {rules.distance:g})")
+        most = most_distance(rules, found.base) / NANO
+        beside = "" if found.base else ", as no base of both is known"
+        parts.append(f"weights at a distance of {found.distance / NANO:.9f} (near up to {most:g}{beside})")
     if found.sound is not None:
         parts.append(f"sounds with a similarity of {found.sound / MICRO:.6f} (near from {rules.sound:g} on)")
     return ", ".join(parts)

@@ -5,11 +5,17 @@ from datetime import timedelta
 from typing import Any
 
 from scoring.receipts.near_copies import NearCopy
-from scoring.types import Entrant, Micro, SubmissionId
+from scoring.types import Entrant, Micro, Nano, SubmissionId
 from voice_api.db.copies import NearCopyOrder
 
 MEASURED = NearCopy(
-    entrant=Entrant("h3@101"), original=Entrant("h2@100"), distance=Micro(1_250), compared=9_000, sound=Micro(400_000), prompts=8
+    entrant=Entrant("h3@101"),
+    original=Entrant("h2@100"),
+    distance=Nano(1_250_000),
+    base=None,
+    compared=9_000,
+    sound=Micro(400_000),
+    prompts=8,
 )
 
 
@@ -19,7 +25,7 @@ def a_near_copy(submission: int, original: int, **overrides: Any) -> NearCopyOrd
         submission_id=SubmissionId(submission),
         original_id=SubmissionId(original),
         found=MEASURED,
-        most_distance=Micro(50_000),
+        most_distance=Nano(50_000_000),
         least_sound=Micro(970_000),
         appeal=timedelta(days=3),
         reason=f"near submission {original}",

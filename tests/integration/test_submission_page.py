@@ -49,7 +49,7 @@ async def test_every_number_is_what_the_api_says(bed: "ValidatorBed", browser: h
         await set_aside(connection, "w1", EvaluationId(2), [a_near_copy(2, 1)])
     page, shown = ReadPage(), (await browser.get("/submissions/2")).text
     page.feed(shown)
-    assert all(words in shown for words in (">0.001250<", ">0.050000<", ">0.400000<", ">0.970000<", "may object until"))
+    assert all(words in shown for words in (">0.001250000<", ">0.050000000<", ">0.400000<", ">0.970000<", "may object until"))
     assert len(page.numbers) > 150
     documents: dict[str, object] = {}
     for shown, source in page.numbers:

@@ -1,15 +1,20 @@
 """The files of the bases that a competition names."""
 
 import hashlib
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
+from neurons.cli.main import app
 from scoring.errors import Code, PlatformError
 from scoring.model.bases import read_bases, write_base
+from scoring.model.fingerprint import fingerprint
 from scoring.model.nearness import Base
 from scoring.model.sketch import PROJECTIONS, Sketch, TensorSketch
+from scoring.progress import NO_PROGRESS
 from scoring.types import ContentHash
 
 CONTENT = ContentHash("ab" * 32)
@@ -32,3 +37,14 @@ def test_nothing_but_what_the_rules_name(tmp_path: Path, written: bytes | None) 
     with pytest.raises(PlatformError) as refused:
         read_bases({CONTENT: "00" * 32}, tmp_path)
     assert refused.value.code is Code.COMPETITION_INVALID
+
+
+def test_the_command_writes_what_the_rules_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The printed lines are the competition's: with them every worker reads the base back."""
+    model = tmp_path / "model"
+    model.mkdir()
+    save_file({"w": np.arange(9.0, dtype=np.float32)}, model / "model.safetensors")
+    (model / "config.json").write_text('{"model_type": "none"}', encoding="ascii")
+    app(["family", "base", str(model), "--out", str(tmp_path / "out")], standalone_mode=False)
+    (found,) = read_bases(tomllib.loads(capsys.readouterr().out)["version"]["copies"]["bases"], tmp_path / "out")
+    assert (found.content, len(found.sketches)) == (fingerprint(model, NO_PROGRESS).content, 3)

@@ -12,14 +12,27 @@ from scoring.competition import load
 from scoring.errors import Code, PlatformError
 from scoring.model.sketch import PROJECTIONS, Sketch, TensorSketch
 from scoring.receipts.near_copies import NearCopy, first_fault
-from scoring.types import Block, BlockHash, Entrant, EvaluationId, Hotkey, Micro, PublicKey, RoundNumber, SubmissionId, Tag
+from scoring.types import (
+    Block,
+    BlockHash,
+    ContentHash,
+    Entrant,
+    EvaluationId,
+    Hotkey,
+    Nano,
+    PublicKey,
+    RoundNumber,
+    SubmissionId,
+    Tag,
+)
 from voice_api.db.copies import LineageOwner, OwnedSample, OwnedSketch
 from voice_api.db.evaluations import Claim
 from voice_api.db.states import QueueName
 from workers.jobs.near_copies import NearMeasure, by_sound, by_weights, compared_prompts, joined, near_copies
 
 RULES = load().at(RoundNumber(0)).copies
-NEAR = NearMeasure(distance=0.001, compared=1_000_000)
+BASE = ContentHash("ba" * 32)
+NEAR = NearMeasure(distance=0.001, base=BASE, compared=1_000_000)
 FAR = NearMeasure(distance=0.9, compared=1_000_000, sound=0.4, prompts=8)
 CLAIM = Claim(
     evaluation_id=EvaluationId(1),
@@ -60,11 +73,13 @@ def pairs(measured: dict[LineageOwner, NearMeasure], coldkey: str | None = None)
     ("measure", "near"),
     [
         pytest.param(NEAR, True, id="by its weights"),
-        pytest.param(NearMeasure(sound=0.999, prompts=8), True, id="by its sound"),
-        pytest.param(replace(FAR, sound=0.999), True, id="by its sound, though its weights are others"),
+        pytest.param(NearMeasure(sound=0.9999, prompts=8), True, id="by its sound"),
+        pytest.param(replace(FAR, sound=0.9999), True, id="by its sound, though its weights are others"),
         pytest.param(replace(NEAR, sound=0.3, prompts=8), True, id="by its weights, though its sound is another"),
         pytest.param(FAR, False, id="by neither"),
         pytest.param(replace(NEAR, compared=RULES.least_compared - 1), False, id="by too few numbers"),
+        pytest.param(replace(NEAR, base=None), False, id="trained alike, from a base that nobody listed"),
+        pytest.param(replace(NEAR, base=None, distance=1e-7), True, id="the same but for rounding, whatever the base"),
         pytest.param(NearMeasure(), False, id="not measured"),
     ],
 )
@@ -108,7 +123,7 @@ def test_its_owner_reads_what_was_measured_and_what_to_do() -> None:
     """Original, both numbers with their thresholds, and until when to object."""
     (order,) = near_copies(CLAIM, None, {owner(1, 10): replace(NEAR, sound=0.5, prompts=8)}, RULES)
     assert order.reason == (
-        "near submission 1, committed earlier (block 10) by h1: weights at a distance of 0.001000 (near up to "
+        "near submission 1, committed earlier (block 10) by h1: weights at a distance of 0.001000000 (near up to "
         f"{RULES.distance:g}), sounds with a similarity of 0.500000 (near from {RULES.sound:g} on). It is neither judged nor paid "
         f"until an operator decides. If it is a work of your own, tell the validator's operator within {RULES.appeal_hours} hours "
         "what it was trained from; else publish a model of your own."
@@ -116,7 +131,7 @@ def test_its_owner_reads_what_was_measured_and_what_to_do() -> None:
 
 
 SUBJECT = Entrant("h5@50")
-HELD = NearCopy(entrant=SUBJECT, original=Entrant("h1@10"), distance=Micro(1000), compared=10**6, sound=None, prompts=0)
+HELD = NearCopy(entrant=SUBJECT, original=Entrant("h1@10"), distance=Nano(100), base=None, compared=10**6, sound=None, prompts=0)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +141,7 @@ HELD = NearCopy(entrant=SUBJECT, original=Entrant("h1@10"), distance=Micro(1000)
         pytest.param(replace(HELD, entrant=Entrant("h9@90"), original=SUBJECT), "", id="of which it is the original"),
         pytest.param(replace(HELD, entrant=Entrant("h9@90")), "is about h5@50", id="others alone"),
         pytest.param(replace(HELD, original=SUBJECT), "is about h5@50", id="near itself"),
-        pytest.param(replace(HELD, distance=Micro(900_000)), "within the rules", id="not near"),
+        pytest.param(replace(HELD, distance=Nano(900_000)), "within the rules", id="not near"),
         pytest.param(replace(HELD, distance=None), "within the rules", id="without a measure"),
     ],
 )

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from scoring.errors import Code, PlatformError
 from scoring.receipts.near_copies import NearCopy
-from scoring.types import Block, Entrant, EvaluationId, Hotkey, Micro, RoundNumber, SubmissionId, entrant
+from scoring.types import Block, Entrant, EvaluationId, Hotkey, Micro, Nano, RoundNumber, SubmissionId, entrant
 from voice_api.db.database import Connection, Pool, read, sql
 
 MOST_ALIKE = 16
@@ -74,12 +74,12 @@ class SketchRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NearCopyOrder:
-    """A submission to be set aside as another one's near-copy, with the thresholds of the round's rules in integers of 1e-6."""
+    """A submission to be set aside as another one's near-copy, with the thresholds of the round's rules, in the measures' units."""
 
     submission_id: SubmissionId
     original_id: SubmissionId
     found: NearCopy
-    most_distance: Micro
+    most_distance: Nano
     least_sound: Micro
     appeal: timedelta
     reason: str
@@ -93,11 +93,11 @@ class NearCopyRow:
     submission_id: SubmissionId
     original_id: SubmissionId
     evaluation_id: EvaluationId
-    distance: Micro | None
+    distance: Nano | None
     compared: int
     sound: Micro | None
     prompts: int
-    most_distance: Micro
+    most_distance: Nano
     least_sound: Micro
     found_at: datetime
     appeal_until: datetime

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from scoring.types import Block, EvaluationId, Hotkey, Micro, RoundNumber, SubmissionId
+from scoring.types import Block, EvaluationId, Hotkey, Micro, Nano, RoundNumber, SubmissionId
 from voice_api.db.copies import NearCopyDecision
 from voice_api.schemas.wire import Page, Wire
 
@@ -22,15 +22,15 @@ class NearCopyOut(Wire):
     original_hotkey: Annotated[Hotkey, _HOTKEY]
     original_commit_block: Annotated[Block, Field(examples=[431_770])]
     distance: Annotated[
-        Micro | None,
-        Field(description="Of the weights, in integers of 1e-6: less is nearer.", examples=[1_250]),
+        Nano | None,
+        Field(description="Of the weights, in integers of 1e-9: less is nearer.", examples=[1_250_000]),
     ]
-    most_distance: Annotated[Micro, Field(description="Near up to here.", examples=[50_000])]
+    most_distance: Annotated[Nano, Field(description="Near up to here.", examples=[200_000_000])]
     compared: Annotated[int, Field(description="Numbers of trained tensors that the distance rests on.", examples=[15_204_352])]
     sound: Annotated[
         Micro | None, Field(description="Similarity of the sounds, in integers of 1e-6: more is nearer.", examples=[998_410])
     ]
-    least_sound: Annotated[Micro, Field(description="Near from here on.", examples=[970_000])]
+    least_sound: Annotated[Micro, Field(description="Near from here on.", examples=[999_500])]
     prompts: Annotated[int, Field(description="Prompts whose sounds were compared.", examples=[8])]
     evaluation_id: Annotated[EvaluationId, Field(description="Whose receipt has these measures, signed.", examples=[28_113])]
     round: Annotated[RoundNumber, Field(examples=[1_204])]

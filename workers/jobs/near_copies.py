@@ -10,8 +10,8 @@ from scoring.errors import Code, PlatformError
 from scoring.model.copy_rules import CopyRules
 from scoring.model.nearness import Base, nearness
 from scoring.model.sketch import Sketch
-from scoring.receipts.near_copies import MOST_NEAR, NearCopy, in_words
-from scoring.types import MICRO, Micro
+from scoring.receipts.near_copies import MOST_NEAR, NearCopy, in_words, most_distance
+from scoring.types import MICRO, NANO, ContentHash, Micro, Nano
 from voice_api.db.copies import LineageOwner, NearCopyOrder, OwnedSample, OwnedSketch
 from voice_api.db.evaluations import Claim
 
@@ -26,6 +26,7 @@ class NearMeasure:
     """What was measured of a model beside another: distance of weights and similarity of sounds, None where there was none to measure."""
 
     distance: float | None = None
+    base: ContentHash | None = None
     compared: int = 0
     sound: float | None = None
     prompts: int = 0
@@ -46,7 +47,7 @@ def by_weights(mine: Sketch, others: Iterable[OwnedSketch], bases: Sequence[Base
             continue
         known = found.get(other.owner)
         if known is None or known.distance is None or measured.distance < known.distance:
-            found[other.owner] = NearMeasure(distance=measured.distance, compared=measured.compared)
+            found[other.owner] = NearMeasure(distance=measured.distance, base=measured.base, compared=measured.compared)
     return found
 
 
@@ -92,6 +93,7 @@ def joined(weights: Measures, sounds: Measures) -> Measures:
     return {
         owner: NearMeasure(
             distance=weights.get(owner, nothing).distance,
+            base=weights.get(owner, nothing).base,
             compared=weights.get(owner, nothing).compared,
             sound=sounds.get(owner, nothing).sound,
             prompts=sounds.get(owner, nothing).prompts,
@@ -131,7 +133,8 @@ def _found(copy: LineageOwner, original: LineageOwner, measure: NearMeasure) -> 
     return NearCopy(
         entrant=copy.entrant,
         original=original.entrant,
-        distance=None if measure.distance is None else Micro(round(measure.distance * MICRO)),
+        distance=None if measure.distance is None else Nano(round(measure.distance * NANO)),
+        base=measure.base,
         compared=measure.compared,
         sound=None if measure.sound is None else Micro(round(measure.sound * MICRO)),
         prompts=measure.prompts,
@@ -149,7 +152,7 @@ def _order(copy: LineageOwner, original: LineageOwner, measure: NearMeasure, rul
         submission_id=copy.submission_id,
         original_id=original.submission_id,
         found=found,
-        most_distance=Micro(round(rules.distance * MICRO)),
+        most_distance=most_distance(rules, measure.base),
         least_sound=Micro(round(rules.sound * MICRO)),
         appeal=timedelta(hours=rules.appeal_hours),
         reason=reason,

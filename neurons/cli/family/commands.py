@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from neurons.cli.family.admit import admit
+from neurons.cli.family.base import base
 from neurons.cli.options import given
 from neurons.cli.pages import Check, write_or_check
 from neurons.settings import MinerSettings
@@ -39,6 +40,7 @@ def family() -> None:
 
 
 app.command()(admit)
+app.command()(base)
 
 
 @app.command()

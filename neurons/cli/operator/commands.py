@@ -18,7 +18,7 @@ from neurons.cli.options import AsJson, WalletOptions, address, answer, keys_of,
 from neurons.settings import ApiClientSettings
 from scoring.errors import Code, PlatformError, with_advice
 from scoring.foreign_words import printable
-from scoring.types import MICRO, EvaluationId, Micro
+from scoring.types import MICRO, NANO, EvaluationId
 
 if TYPE_CHECKING:
     from neurons.api_client.client import VoiceApi
@@ -254,19 +254,19 @@ def _show_near_copies(rows: "Sequence[NearCopyOut]") -> None:
         table.add_row(
             str(row.submission_id),
             str(row.original_id),
-            _beside(row.distance, "≤", row.most_distance),
-            _beside(row.sound, "≥", row.least_sound),
+            _beside(row.distance, "≤", row.most_distance, NANO),
+            _beside(row.sound, "≥", row.least_sound, MICRO),
             f"{row.appeal_until:%m-%d %H:%M}",
         )
     Console().print(table)
 
 
-def _beside(measure: Micro | None, mark: str, threshold: Micro) -> str:
+def _beside(measure: int | None, mark: str, threshold: int, unit: int) -> str:
     """A measure, and whether it is beyond its threshold."""
     if measure is None:
         return "not measured"
     beyond = measure <= threshold if mark == "≤" else measure >= threshold
-    return f"{measure / MICRO:.6f}{f' {mark} {threshold / MICRO:g}' if beyond else ''}"
+    return f"{measure / unit:.6f}{f' {mark} {threshold / unit:g}' if beyond else ''}"
 
 
 def _show_workers(rows: "Sequence[WorkerOut]", evaluations: "Mapping[EvaluationId, EvaluationOut]", now: datetime) -> None:

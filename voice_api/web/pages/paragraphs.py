@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from scoring.report import Factor
 
-_OF_DOCUMENTS: Mapping[str, str] = {"/v1/votes/": "votes", "/v1/speech/": "speech"}
+_OF_DOCUMENTS: Mapping[str, str] = {"/v1/votes/": "votes", "/v1/speech/": "speech", "/v1/near-copies/": "lineage"}
 """Whose numbers are all explained in one place."""
 _OF_NAMES: Mapping[str, tuple[str, ...]] = {
     "burn": ("burn",),
