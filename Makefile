@@ -18,9 +18,10 @@ STUDY_ARGS ?=
 CHAOS_ARGS ?=
 SOAK_ARGS ?=
 WHITEBOX_ARGS ?=
+COPIES_ARGS ?=
 README ?=
 
-.PHONY: help demo test test-unit test-slow test-chaos soak simulate bench-validator lint fmt clean compose-check bench-demo bench-voices bench-service bench-near-copies bench-scoring bench-gpu check-gpu pictures golden structure study-attacks study-order study-round-variance study-rivals studies study-speaker study-flags study-voices study-delivery study-instruction-sets study-whitebox
+.PHONY: help demo test test-unit test-slow test-chaos soak simulate bench-validator lint fmt clean compose-check bench-demo bench-voices bench-service bench-near-copies bench-scoring bench-gpu bench-copies check-gpu pictures golden structure study-attacks study-order study-round-variance study-rivals studies study-speaker study-flags study-voices study-delivery study-instruction-sets study-whitebox
 # Each file that is installed has the hash that locks/ names; on a machine of another kind versions are all that is known.
 LOCKED = $(shell $(PYTHON) -c 'import platform, sys; print(*sys.version_info[:2], platform.system(), platform.machine())' 2>/dev/null)
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -123,6 +124,11 @@ bench-sandbox: $(VENV)/.ready
 # The standard profile's networks, batched against one by one; BENCH_ARGS='--size full' at the published sizes.
 bench-gpu: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.bench_gpu $(BENCH_ARGS)
+
+# Near-copies: trains the corpus, rewrites it in every way, and writes docs/copies.md; an hour on one core, and what was done is kept below
+# .voice. COPIES_ARGS='--gigabytes 0' without the large file, '--render' for the page alone.
+bench-copies: $(VENV)/.ready
+	$(BIN)/python -m benchmarks.copies $(COPIES_ARGS)
 
 # Does a machine with one card do what tracks on cards need? Minutes, no network; CHECK_ARGS='--device cpu --size tiny' tries the steps anywhere.
 check-gpu: $(VENV)/.ready

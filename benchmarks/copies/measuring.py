@@ -1,0 +1,187 @@
+"""Sketch and sound of a network, kept in a folder by the network's name: a run that was ended goes on."""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+
+from benchmarks.copies.speaking import Speaker
+from benchmarks.copies.training import Tensors
+from scoring.audio import similarity as similarity_code
+from scoring.audio.similarity import similarity
+from scoring.model import nearness as nearness_code
+from scoring.model.nearness import Base, base_of, nearness
+from scoring.model.sketch import Sketch, sketch
+from scoring.progress import NO_PROGRESS
+
+MEMORY = Path("/dev/shm")
+"""Where a network is written for its sketch: faster than a disk, where there is one."""
+LEAST_CHANGE = 1e-7
+"""Of a sound, as 1 minus likeness: below, 16 bits tell nothing."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """A network's sketch, and its clips of the prompts, 16 bits; no clips where it was not asked to speak."""
+
+    sketch: Sketch
+    clips: Sequence[bytes] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """Two networks: the distance of their weights (0 the same … 1 nothing in common), how many numbers it rests on, and of each clip
+    the likeness (1 the same), with what is left of the difference to the base."""
+
+    one: str
+    other: str
+    weights: float
+    compared: int
+    likeness: Sequence[float] = ()
+    shares: Sequence[float] = ()
+    """Of each clip `(1 − likeness) / (1 − likeness to the base)`, to the base's clip that either of them is nearer to: about 1 and more of
+    two trainings that have nothing to do with each other, 0 of a copy."""
+
+    @property
+    def sound(self) -> float:
+        """1 − likeness of the clips that are most alike: one symbol that lasts a frame longer gives the rest of a clip other noise."""
+        return 1.0 - max(self.likeness)
+
+    @property
+    def beyond_base(self) -> float:
+        """The least share."""
+        return min(self.shares)
+
+
+@dataclass(slots=True)
+class Laboratory:
+    """The base, who speaks, and what was measured already."""
+
+    base_folder: Path
+    base: Tensors
+    speaker: Speaker
+    folder: Path
+    _bases: list[Base] = field(default_factory=list)
+    _base: Measured | None = None
+    _pairs: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def prepare(self) -> None:
+        """Measure the base; what was measured with another sketch is thrown away."""
+        self._bases.append(base_of(self.base_folder))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        stamp = self.folder / "sketch.sha256"
+        own = hashlib.sha256(self._bases[0].sketches[0].to_bytes()).hexdigest()
+        if not stamp.is_file() or stamp.read_text(encoding="utf-8") != own:
+            for path in (*self.folder.glob("*.npz"), *self.folder.glob("pairs-*.json")):
+                path.unlink()
+            stamp.write_text(own, encoding="utf-8")
+        self._base = self.measure("base", {})
+        if self._pairs_file.is_file():
+            self._pairs = json.loads(self._pairs_file.read_text(encoding="utf-8"))
+
+    def known(self, name: str) -> Measured | None:
+        """What was measured under a name before."""
+        path = self._path(name)
+        if not path.is_file():
+            return None
+        with np.load(path) as kept:
+            return _kept(kept)
+
+    def measure(self, name: str, changed: Tensors, settings: Mapping[str, float] | None = None, speaks: bool = True) -> Measured:
+        """Sketch and clips of the base with some of its tensors changed."""
+        found = self.known(name)
+        if found is not None and (found.clips or not speaks):
+            return found
+        clips = self.speaker.say({**self.base, **changed}, settings) if speaks else []
+        made = Measured(self._sketch(changed), clips)
+        _keep(self._path(name), made)
+        return made
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{hashlib.sha256(name.encode()).hexdigest()[:20]}.npz"
+
+    def _sketch(self, changed: Tensors) -> Sketch:
+        """The changed tensors' sketches beside the base's own."""
+        own = self._bases[0].sketches[0]
+        if not changed:
+            return own
+        with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as name:
+            folder = Path(name)
+            shutil.copy(self.base_folder / "config.json", folder)
+            save_file({key: tensor.contiguous() for key, tensor in changed.items()}, folder / "model.safetensors")
+            return Sketch({**own.tensors, **sketch(folder, NO_PROGRESS).tensors})
+
+    def pair(self, one: tuple[str, Measured], other: tuple[str, Measured]) -> Pair:
+        """Two networks, compared."""
+        name = f"{one[0]} | {other[0]}"
+        if name not in self._pairs:
+            self._pairs[name] = asdict(self._compared(one, other))
+        return Pair(**self._pairs[name])
+
+    def remember(self) -> None:
+        """Keep the pairs that were compared."""
+        half = self._pairs_file.with_suffix(".half")
+        half.write_text(json.dumps(self._pairs), encoding="utf-8")
+        half.rename(self._pairs_file)
+
+    @property
+    def _pairs_file(self) -> Path:
+        """Named by the code that compares: with another everything is compared anew."""
+        code = b"".join(Path(module.__file__ or "").read_bytes() for module in (nearness_code, similarity_code))
+        return self.folder / f"pairs-{hashlib.sha256(code).hexdigest()[:12]}.json"
+
+    def _compared(self, one: tuple[str, Measured], other: tuple[str, Measured]) -> Pair:
+        found = nearness(one[1].sketch, other[1].sketch, self._bases)
+        likeness = [similarity(*clips) for clips in zip(one[1].clips, other[1].clips, strict=False)]
+        return Pair(
+            one=one[0],
+            other=other[0],
+            weights=found.distance,
+            compared=found.compared,
+            likeness=likeness,
+            shares=[self._share(*each) for each in zip(likeness, one[1].clips, other[1].clips, self._own.clips, strict=False)],
+        )
+
+    @property
+    def _own(self) -> Measured:
+        if self._base is None:
+            raise RuntimeError("prepare the laboratory first")
+        return self._base
+
+    def _share(self, likeness: float, one: bytes, other: bytes, base: bytes) -> float:
+        nearest = max(_likeness(one, base), _likeness(other, base))
+        return (1.0 - likeness) / max(1.0 - nearest, LEAST_CHANGE)
+
+
+def _kept(arrays: Mapping[str, NDArray[np.uint8]]) -> Measured:
+    clips = [arrays[key].tobytes() for key in sorted(arrays) if key != "sketch"]
+    return Measured(Sketch.from_bytes(arrays["sketch"].tobytes()), clips)
+
+
+def _keep(path: Path, measured: Measured) -> None:
+    """Whole or not at all: a run may be ended at any time."""
+    parts = {"sketch": measured.sketch.to_bytes(), **{f"clip{number}": clip for number, clip in enumerate(measured.clips)}}
+    half = path.with_suffix(".half.npz")
+    np.savez(half, **{name: np.frombuffer(part, np.uint8) for name, part in parts.items()})  # type: ignore[arg-type]
+    half.rename(path)
+
+
+@lru_cache(4096)
+def _likeness(clip: bytes, base: bytes) -> float:
+    """To the base's clip, which is asked again in every pair."""
+    return similarity(clip, base)
+
+
+def draw(name: str) -> torch.Generator:
+    """A random stream of its own by name."""
+    return torch.Generator().manual_seed(int.from_bytes(hashlib.sha256(name.encode()).digest()[:6], "big"))
