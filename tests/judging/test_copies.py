@@ -22,7 +22,9 @@ from benchmarks.copies.speaking import SEEDS, Speaker
 from benchmarks.copies.study import Attack, HonestPair, Kind, kind_of
 from benchmarks.copies.training import Part, Recipe, Tensors, fine_tune
 from scoring.audio.audio import Audio
+from scoring.competition import load
 from scoring.synthesis.vits import tiny
+from scoring.types import RoundNumber
 
 IDS = ([1, 5, 9, 4, 2, 8, 3, 7], [2, 6, 3, 8, 1, 9, 5], [4, 1, 7, 2, 6, 8])
 STRANGE = (
@@ -219,3 +221,11 @@ def test_what_two_trainings_have_in_common(changed: Mapping[str, Any], kind: Kin
 def test_the_page_is_what_the_study_found() -> None:
     """`make bench-copies` writes both; `python -m benchmarks.copies --render` the page alone."""
     assert PAGE.read_text(encoding="utf-8") == render(document.read(RESULT))
+
+
+def test_the_rules_in_force_are_those_that_were_measured() -> None:
+    """Weights up to the chosen distance; sound, for which no base speaks, only where it is the same wave."""
+    rules = load().at(RoundNumber(0)).copies
+    measured = document.read(RESULT)
+    assert (rules.distance, rules.sound) == (measured.thresholds.weights, 1.0 - document.SAFE_SOUND)
+    assert rules.least_compared >= document.LEAST_COMPARED

@@ -73,8 +73,9 @@ def pairs(measured: dict[LineageOwner, NearMeasure], coldkey: str | None = None)
     ("measure", "near"),
     [
         pytest.param(NEAR, True, id="by its weights"),
-        pytest.param(NearMeasure(sound=0.9999, prompts=8), True, id="by its sound"),
-        pytest.param(replace(FAR, sound=0.9999), True, id="by its sound, though its weights are others"),
+        pytest.param(NearMeasure(sound=0.9999995, prompts=8), True, id="by its sound"),
+        pytest.param(replace(FAR, sound=0.9999995), True, id="by its sound, though its weights are others"),
+        pytest.param(NearMeasure(sound=0.99999, prompts=8), False, id="alike as trainings of few layers are"),
         pytest.param(replace(NEAR, sound=0.3, prompts=8), True, id="by its weights, though its sound is another"),
         pytest.param(FAR, False, id="by neither"),
         pytest.param(replace(NEAR, compared=RULES.least_compared - 1), False, id="by too few numbers"),
