@@ -194,7 +194,7 @@ lint: $(VENV)/.ready
 	MYPYPATH=docker $(BIN)/mypy docker/*.py
 	$(BIN)/lint-imports
 
-.PHONY: audit locks sbom scan-secrets
+.PHONY: audit bench-sandbox locks sbom scan-secrets
 # What looks at packages and files is installed by hash into an environment of its own.
 SUPPLY = $(VENV)/supply
 $(SUPPLY)/.ready: locks/supply.txt

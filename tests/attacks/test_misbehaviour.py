@@ -51,6 +51,13 @@ def test_what_it_breaks_while_it_loads(attack: Attack, name: str, code: Code) ->
     assert caught.value.code is code
 
 
+def test_threads_are_watched_where_the_worker_is_not_asked(attack: Attack) -> None:
+    """A host whose kernel asks for no thread sees them soon enough, and the model is blamed."""
+    with pytest.raises(SubmissionFault) as caught:
+        attack("threads without end", without="no questions")
+    assert caught.value.code is Code.GENERATION_FAILED
+
+
 def test_an_answer_before_its_prompt(attack: Attack) -> None:
     """An answer that came before it was asked for is none: the model could not know the prompt."""
     with pytest.raises(SubmissionFault, match="it answers before it was asked") as caught:
