@@ -14,13 +14,16 @@ import pytest
 from neurons.cli.main import app
 from scoring.errors import EXPLANATIONS, Code
 from scoring.ranking.duel import Duel
-from scoring.types import Block, BlockHash, Hotkey, Micro, RoundNumber, SubmissionId, Uid, entrant
+from scoring.types import Block, BlockHash, EvaluationId, Hotkey, Micro, RoundNumber, SubmissionId, Uid, entrant
 from tests.builders.addresses import ALICE, BOB
 from tests.builders.ledger import a_ledger_entry
+from tests.builders.near_copies import a_near_copy
 from tests.builders.ranking import a_record, a_state
+from voice_api.db.copies import set_aside
 from voice_api.db.database import Pool
 from voice_api.db.evaluations import Verdict
 from voice_api.db.ledger import Ledger
+from voice_api.db.operations import Operations
 from voice_api.db.processes import Workers
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.registry import RegisteredNeuron, Registry, RegistrySnapshot
@@ -90,6 +93,18 @@ async def test_who_runs_sees_how_far(status: Status, pool: Pool, open_round: Ope
     assert claim is not None
     await queue.renew(claim, LEASE, "speak", 12, 44)
     assert "runs: speak 12/44" in await status(await hotkey_of(pool, submission))
+
+
+async def test_who_was_set_aside_as_a_near_copy_reads_why(status: Status, pool: Pool, open_round: OpenRound) -> None:
+    """The words with the evidence and what to do, though no code stands beside them; nothing of it once an operator released it."""
+    original, copy = await open_round(submissions=2)
+    async with pool.transaction() as connection:
+        await set_aside(connection, "w1", EvaluationId(1), [a_near_copy(copy, original, reason="near submission 1: tell")])
+    hotkey = await hotkey_of(pool, copy)
+    table = await status(hotkey)
+    assert "quarantined" in table and "near submission 1: tell" in table
+    await Operations(pool).unquarantine(copy, actor="o", reason="its own work")
+    assert "near submission" not in await status(hotkey)
 
 
 async def test_who_was_rejected_sees_code_and_advice(

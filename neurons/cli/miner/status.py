@@ -122,8 +122,13 @@ def _row(item: "SubmissionOut", turn: "QueueRowOut | None") -> dict[str, str]:
         "place": "" if turn is None else str(turn.position),
         "starts in": "" if turn is None else starts_in(turn),
         "last score ± se": "" if item.score is None else f"{item.score / MICRO:.4f} ± {(item.stderr or 0) / MICRO:.4f}",
-        "reason and advice": "" if item.code is None else f"[{item.code}] {with_advice(item.reason, item.code)}",
+        "reason and advice": _advice(item),
     }
+
+
+def _advice(item: "SubmissionOut") -> str:
+    """Why it stands so, and what to do: by its code, or in the words of what was set aside as a near-copy."""
+    return (item.reason or "") if item.code is None else f"[{item.code}] {with_advice(item.reason, item.code)}"
 
 
 def starts_in(turn: "QueueRowOut") -> str:
