@@ -101,10 +101,12 @@ async def open_round_again(pool: Pool, submission: SubmissionId) -> None:
 
 
 async def test_a_sketch_is_found_by_what_it_shares(pool: Pool, found: tuple[SubmissionId, SubmissionId]) -> None:
-    """Most shared first; a near-copy stands for its original, a released one for itself; bands that nobody has find nothing."""
+    """Most shared first; a near-copy by its sound stands for its original, a released one for itself; bands of nobody find nothing."""
     original, copy = found
     copies = NearCopies(pool)
     asked = SubmissionId(999)
+    async with pool.connection() as connection:
+        await connection.execute("update near_copies set distance = most_distance + 1, sound = least_sound")
     assert [(row.owner.submission_id, row.sketch) for row in await copies.alike(asked, (2, 3, 4))] == [
         (original, b"copy"),
         (original, b"original"),
@@ -113,6 +115,19 @@ async def test_a_sketch_is_found_by_what_it_shares(pool: Pool, found: tuple[Subm
     assert [row.owner.submission_id for row in await copies.alike(asked, (2, 3, 4))] == [copy, original]
     assert [row.sketch for row in await copies.alike(copy, (4, 1))] == [b"original"]
     assert await copies.alike(asked, (77,)) == ()
+
+
+async def test_nobody_is_near_a_model_by_what_lies_between(pool: Pool, found: tuple[SubmissionId, SubmissionId]) -> None:
+    """Who is near a near-copy by its weights, or sounds like one by its sound, need not be near its original: that one itself is asked."""
+    _, copy = found
+    copies, evaluation = NearCopies(pool), (await EvaluationQueue(pool).page(submission=copy))[0]
+    assert [row.sketch for row in await copies.alike(SubmissionId(999), (2, 3, 4))] == [b"original"]
+    async with pool.connection() as connection:
+        await connection.execute("update evaluations set track = 'small'")
+        await connection.execute("update near_copies set sound = least_sound")
+        prompts = [row["prompt_id"] for row in await connection.fetch("select distinct prompt_id from samples order by 1")]
+    spoken = await copies.spoken(evaluation.round, "small", SubmissionId(999), prompts)
+    assert {row.evaluation_id for row in spoken}.isdisjoint({evaluation.id}) and spoken
 
 
 async def test_sounds_of_a_round_are_found_by_prompt(pool: Pool, found: tuple[SubmissionId, SubmissionId]) -> None:

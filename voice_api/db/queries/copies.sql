@@ -1,10 +1,16 @@
 -- name: alike
 -- Sketches that share bands with one ($1), those with most first, at most $3, each with the submission that it stands for.
 -- A copy and a near-copy stand for their original; one that an operator released stands for itself. Not those of submission $2.
+-- Nor those of near-copies by their weights: who is near such a one need not be near its original, whose own sketch tells that. Else
+-- anybody could set an honest model aside by a model between it and an earlier one.
 with found as (
     select k.submission_id, (select count(*) from unnest(k.bands) band where band = any($1::bigint[])) as shared
     from sketches k
     where k.bands && $1::bigint[] and k.submission_id <> $2
+      and not exists (
+          select from near_copies c
+          where c.submission_id = k.submission_id and c.decision is distinct from 'released' and c.distance <= c.most_distance
+      )
     order by shared desc, k.submission_id
     limit $3
 )
@@ -20,6 +26,7 @@ order by f.shared desc, o.commit_block, o.tiebreak, o.id;
 
 -- name: spoken
 -- The sounds of a round's ($1) other submissions in a track ($2) for some prompts ($4), each with the submission that it stands for.
+-- Not those of near-copies by their sound: who sounds like such a one need not sound like its original.
 select o.id as submission_id, o.hotkey, n.coldkey, o.commit_block, o.tiebreak, e.id as evaluation_id, p.prompt_id, p.pcm_sha256, p.rate
 from evaluations e
 join samples p on p.evaluation_id = e.id and p.prompt_id = any($4::text[]) and p.pcm_sha256 <> ''
@@ -28,6 +35,7 @@ left join near_copies c on c.submission_id = s.id and c.decision is distinct fro
 join submissions o on o.id = coalesce(c.original_id, s.copy_of, s.id)
 left join neurons n on n.hotkey = o.hotkey
 where e.round = $1 and e.track = $2 and e.state = 'scored' and e.submission_id <> $3 and o.id <> $3
+  and (c.sound is null or c.sound < c.least_sound)
 order by o.commit_block, o.tiebreak, o.id, e.id, p.position;
 
 -- name: coldkey
