@@ -22,17 +22,21 @@ QUICK = ConnectionDeadlines(head=2.0, body=2.0, unread=2.0)
 SLOW = min(5_000, (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 1_500) // 2)
 """Sockets of callers who never finish; each takes a file at both of its ends until it is let go."""
 PLACES = 300
+NEEDS_BOTH = pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this host has no IPv6")
 
 
 @asynccontextmanager
-async def serving(settings: ApiSettings, deadlines: ConnectionDeadlines = DEADLINES) -> AsyncIterator[tuple[ApiServer, str, int]]:
-    """A server of this process, with its host and port."""
-    with socket.create_server(("127.0.0.1", 0), backlog=4_096) as listening:
+async def serving(
+    settings: ApiSettings, deadlines: ConnectionDeadlines = DEADLINES, *, both_families: bool = False
+) -> AsyncIterator[tuple[ApiServer, str, int]]:
+    """A server of this process, with its host and port; one of both families sees IPv4 addresses as IPv6 spells them."""
+    host, family = ("::", socket.AF_INET6) if both_families else ("127.0.0.1", socket.AF_INET)
+    with socket.create_server((host, 0), family=family, backlog=4_096, dualstack_ipv6=both_families) as listening:
         server = api_server(create_app(settings), settings, deadlines=deadlines)
         running = asyncio.create_task(server.serve(sockets=[listening]))
         await until(lambda: server.started)
         try:
-            yield server, *listening.getsockname()
+            yield server, "127.0.0.1", listening.getsockname()[1]
         finally:
             server.should_exit = True
             await running
@@ -128,6 +132,17 @@ async def test_a_request_with_two_lengths_is_refused(api_settings: Callable[...,
     assert (answer.startswith(b"HTTP/1.1 400 "), answer.count(b"HTTP/1.1"), b'"code":3001' in answer) == (True, 1, True)
 
 
+async def test_a_websocket_is_an_ordinary_request(api_settings: Callable[..., ApiSettings]) -> None:
+    """Who asks for another protocol is answered in this one, as HTTP wants it, and no error of ours is logged."""
+    head = (
+        b"GET /healthz HTTP/1.1\r\nHost: voice.test\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Key: dm9pY2Utdm9pY2Utdm9pYw==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    async with serving(api_settings()) as (_, host, port):
+        answer = await say(host, port, head)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
 @pytest.mark.parametrize("ending", [b"", b"Connection: close\r\n"], ids=["kept", "closed"])
 async def test_an_upload_above_the_limit_gets_its_answer(ending: bytes, api_settings: Callable[..., ApiSettings]) -> None:
     """Who sends all of it before reading is told 413, whether or not the connection shall end with it."""
@@ -164,12 +179,15 @@ async def test_an_open_page_takes_no_place(api_settings: Callable[..., ApiSettin
     assert (first.status_code, first.json()["code"], second.status_code) == (429, 3007, 200)
 
 
+@pytest.mark.parametrize("both_families", [False, pytest.param(True, marks=NEEDS_BOTH)], ids=["IPv4", "both families"])
 @pytest.mark.parametrize("trusted", [True, False])
-async def test_only_a_trusted_proxy_says_who_asks(trusted: bool, api_settings: Callable[..., ApiSettings]) -> None:
+async def test_only_a_trusted_proxy_says_who_asks(
+    trusted: bool, both_families: bool, api_settings: Callable[..., ApiSettings]
+) -> None:
     """Behind it each address has its own rate; the word of anybody else counts for nothing."""
     given = {"trusted_proxies": "127.0.0.0/8"} if trusted else {}
     async with (
-        serving(api_settings(rate_address_per_minute=2, **given)) as (_, host, port),
+        serving(api_settings(rate_address_per_minute=2, **given), both_families=both_families) as (_, host, port),
         httpx.AsyncClient(base_url=f"http://{host}:{port}", timeout=30) as client,
     ):
         asked = [await client.get("/v1/queue", headers={"X-Forwarded-For": f"198.51.100.{number}"}) for number in range(5)]

@@ -79,15 +79,17 @@ def api_server(
     places: Places[Connection] = Places(
         ConnectionBudget.of_process(settings.connections).connections, settings.address_connections
     )
+    proxies = TrustedProxies(settings.trusted_proxies)
     config = {
-        "http": partial(Connection, places, TrustedProxies(settings.trusted_proxies), deadlines),
+        "http": partial(Connection, places, proxies, deadlines),
+        "ws": "none",  # there is none here, and a connection of ours cannot become one
         "log_config": None,
         "access_log": False,
         "timeout_graceful_shutdown": _GRACE_SECONDS,
         # Who asks is who connects, or whom a proxy names that the operator trusts: a header that anyone may send must not
         # choose whose limit counts.
         "proxy_headers": bool(settings.trusted_proxies),
-        "forwarded_allow_ips": [str(network) for network in settings.trusted_proxies],
+        "forwarded_allow_ips": [str(network) for network in proxies.as_seen],
     }
     return ApiServer(app, places, uvicorn.Config(app, **(config | options)), shown)  # type: ignore[arg-type]  # uvicorn checks them
 
