@@ -3,8 +3,9 @@
 Uses docker with its compose plugin, else podman with podman-compose. VOICE_BUILD_FLAGS (environment) is added to each build, for hosts
 that need more to reach a package index. Its data lie in .voice/compose-check and are thrown away; the logs stay in
 .voice/compose-check-logs. The exit status is 0 only if the workers hold a family's packages as they are locked, the model was scored,
-weights are on the chain, its sound is heard by way of the listening page, the worker for speech says a sentence in its voice, the API
-shows its numbers to the inside alone, old sounds could be cleared away, each container is well, and nothing is left of the stack.
+weights are on the chain, no hostile guest gets out of a worker's container, the model's sound is heard by way of the listening page, the
+worker for speech says a sentence in its voice, the API shows its numbers to the inside alone, old sounds could be cleared away, each
+container is well, and nothing is left of the stack.
 """
 
 import argparse
@@ -26,7 +27,7 @@ from types import FrameType
 import httpx
 import yaml
 from stack import ROOT, CheckFailed, Engine, Stack, answers, console, execute, find_engine, until
-from stack_checks import FAMILY, check_listening, check_numbers, check_packages, check_prune, check_speech
+from stack_checks import FAMILY, check_listening, check_numbers, check_packages, check_prune, check_speech, check_walls
 
 from neurons.api_client.client import VoiceApi
 from neurons.chain import wallets
@@ -203,6 +204,7 @@ def check(engine: Engine, flags: list[str]) -> None:
             if not any(name in container for name in ONE_SHOT):
                 until(f"{container} is well", _HEALTHY_SECONDS, partial(stack.is_well, container))
         check_packages(stack)
+        check_walls(stack)
         check_listening(stack, url)
         check_speech(stack, url)
         check_numbers(stack, url)

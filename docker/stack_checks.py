@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from http import HTTPStatus
 from pathlib import PurePosixPath
 
@@ -33,6 +34,15 @@ def check_packages(stack: Stack) -> None:
         if writable := stack.execute_once(_WORKER_IMAGE, "find", str(folder.parents[1]), "-writable", "-print", "-quit").strip():
             raise CheckFailed(f"the user of {_WORKER_IMAGE} may write {writable}")
         console.print(f"{worker}: the packages of {FAMILY} are whole, and read only")
+
+
+def check_walls(stack: Stack) -> None:
+    """A hostile guest finds no way out of the sandbox of a worker's container, under all that confines it; raises CheckFailed."""
+    printed = stack.run("worker", "voice", "worker", "selftest", "--full", "--json", profile="speech")
+    found = json.loads(printed)["findings"]
+    outcomes = Counter("known to remain" if finding["remains"] else finding["outcome"] for finding in found)
+    told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
+    console.print(f"a hostile guest found no way out of a worker's container: {told}")
 
 
 def check_listening(stack: Stack, url: str) -> None:
