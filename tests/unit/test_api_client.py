@@ -42,7 +42,10 @@ DOCUMENT = create_app(
 ).openapi()
 FOR_MACHINES = {"health_alive", "health_metrics", "speech_create"}
 """Asked by probes, by Prometheus, and by OpenAI's clients."""
-FOR_PAGES = {"competition_get", "samples_derived", "status_get", "votes_clip", "votes_read_agreement", "votes_show", "votes_vote"}
+FOR_PAGES = {
+    *("competition_get", "evaluations_factors", "samples_derived", "status_get"),
+    *("votes_clip", "votes_read_agreement", "votes_show", "votes_vote"),
+}
 """Asked by a browser, for people who look and listen."""
 KEY, EVALUATION, SUBMISSION, HOTKEY = "a5" * 32, EvaluationId(3), SubmissionId(4), Hotkey("5G")
 WINDOW = {"since": datetime(2026, 1, 1, tzinfo=UTC), "until": datetime(2026, 1, 2, tzinfo=UTC), "reason": "x"}

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping
 
 from scoring.report import Factor
 
-_OF_DOCUMENTS: Mapping[str, str] = {"/v1/votes/": "votes", "/v1/speech/": "speech", "/v1/near-copies/": "lineage"}
+_OF_DOCUMENTS: Mapping[str, str] = {"/v1/votes/": "votes", "/v1/speech/": "speech"}
 """Whose numbers are all explained in one place."""
 _OF_NAMES: Mapping[str, tuple[str, ...]] = {
     "burn": ("burn",),
     "chain": (
-        *("uid", "block", "start_block", "deadline_block", "commit_block", "registry_block", "applied_block", "king_since"),
+        *("uid", "block", "start_block", "deadline_block", "commit_block", "original_commit_block"),
+        *("registry_block", "applied_block", "king_since"),
     ),
     "clip": ("seconds", "clip_seconds", "lufs"),
     "commit": ("cooldown_blocks",),
@@ -21,7 +22,7 @@ _OF_NAMES: Mapping[str, tuple[str, ...]] = {
     "factors": ("utility", "weight"),
     "interval": ("stderr", "low", "high"),
     "lead": ("lead", "difference"),
-    "lineage": ("copy_of",),
+    "lineage": ("copy_of", "original_id", "compared", "distance", "least_sound", "most_distance", "prompts", "sound"),
     "metric": ("bad", "human", "mean", "wer"),
     "pay": ("share", "king"),
     "place": ("rank", "trial_rounds"),
