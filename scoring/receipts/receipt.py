@@ -364,6 +364,16 @@ class _Receipt(StrictModel):
             raise ValueError(f"{self.code} is no code of a rejection")
         return self
 
+    @model_validator(mode="after")
+    def _flags_its_own(self) -> Self:
+        """What was noticed is noticed of its samples, beside others of them, once."""
+        names = {sample.prompt for sample in self.samples} | {""}
+        if any(not prompt or {prompt, other} - names for prompt, _, _, other in self.flags):
+            raise ValueError("it flags samples that it does not have")
+        if len({(prompt, kind) for prompt, kind, _, _ in self.flags}) < len(self.flags):
+            raise ValueError("it flags a sample twice for the same")
+        return self
+
     def statement(self) -> Statement:
         """In the domain's types."""
         subject = Subject(

@@ -40,6 +40,12 @@ TRUST = Trust(frozenset({ME}), frozenset(), verify)
 CHECK = ReceiptCheck(CLOSED, RULES, TRUST)
 
 
+def a_flag(document: Document, kind: str = "repeated", prompt: str = "", other: str = "") -> list[object]:
+    """A flag on the first sample of a receipt, beside its second, unless others are named."""
+    first, second, *_ = (sample["prompt"] for sample in document["samples"])
+    return [prompt or first, kind, 0.9, other or second]
+
+
 def refused(result: EvaluationResult, check: ReceiptCheck = CHECK) -> str:
     """Why it is not counted."""
     with pytest.raises(ReceiptInvalid) as caught:
@@ -70,6 +76,7 @@ def test_an_honest_evaluation_is_counted(a_result: MakeResult) -> None:
     assert list(groups) == [group.id for group in RULES.track[0].groups(HASH)]
     assert CHECK.accepted_scores(a_result(1, code=Code.FILE_NOT_ALLOWED)) == {}
     assert CHECK.accepted_scores(a_result(1, edit=lambda document: document.update(near=[NEAR]))) == groups
+    assert CHECK.accepted_scores(a_result(1, edit=lambda document: document.update(flags=[a_flag(document)]))) == groups
 
 
 def test_any_field_of_the_receipt_that_was_changed_breaks_the_signature(a_result: MakeResult) -> None:
@@ -118,6 +125,10 @@ def test_any_field_of_the_receipt_that_was_changed_breaks_the_signature(a_result
         pytest.param(lambda d: d.update(judged_at="2026-11-30T12:00:00+00:00"), "expired at", id="judged after it"),
         pytest.param(lambda d: d.pop("samples"), "no samples", id="no samples"),
         pytest.param(lambda d: d.update(more=1), "more", id="a field more"),
+        pytest.param(lambda d: d.update(flags=[a_flag(d, prompt="g99.a")]), "it does not have", id="a flag on no sample"),
+        pytest.param(lambda d: d.update(flags=[a_flag(d, other="g99.a")]), "it does not have", id="a flag beside no sample"),
+        pytest.param(lambda d: d.update(flags=[a_flag(d)] * 2), "twice for the same", id="a flag twice"),
+        pytest.param(lambda d: d.update(flags=[a_flag(d, kind="loud")]), "flags", id="a flag of no known kind"),
         pytest.param(lambda d: d.update(near=[NEAR | {"entrant": "h8@8"}]), "is about h1@", id="a near-copy of others"),
         pytest.param(lambda d: d.update(near=[NEAR | {"distance": 900_000}]), "within the rules", id="a near-copy that is none"),
         pytest.param(lambda d: d.update(near=[NEAR | {"distance": 1.0}]), "near", id="a float for a distance"),
