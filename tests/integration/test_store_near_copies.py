@@ -18,7 +18,7 @@ from scoring.model.nearness import bands
 from scoring.model.sketch import PROJECTIONS, Sketch, TensorSketch
 from scoring.report import EvaluationReport
 from scoring.store.folder import FolderFiles
-from scoring.types import Hotkey, RoundNumber, SubmissionId
+from scoring.types import Block, Hotkey, RoundNumber, SubmissionId, entrant
 from tests.builders.near_copies import MEASURED, a_near_copy
 from tests.integration.conftest import REPORT
 from tests.integration.event_replay import replayed
@@ -28,7 +28,7 @@ from voice_api.db.evaluations import Claim, Verdict
 from voice_api.db.operations import Operations
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.states import EvaluationState, QueueName, SubmissionState
-from voice_api.db.submissions import Submissions
+from voice_api.db.submissions import NewSubmission, Submissions
 from workers.evaluation.audio_store import EvidenceStore
 from workers.evaluation.evaluate import JudgedModel
 from workers.jobs.lineage import StoredLineage
@@ -172,6 +172,49 @@ async def test_a_confirmed_one_is_a_copy(pool: Pool, found: tuple[SubmissionId, 
     with pytest.raises(PlatformError) as refused:
         await Operations(pool).confirm_copy(copy, **WHO)
     assert refused.value.code is Code.STATE_CONFLICT
+    assert await replayed(pool) == ()
+
+
+@pytest.mark.parametrize("set_aside", [True, False], ids=["set aside before", "found near afterwards"])
+@pytest.mark.parametrize("decision", NearCopyDecision)
+async def test_one_that_was_superseded_is_decided_too(
+    pool: Pool,
+    open_round: OpenRound,
+    verdict: Callable[..., Verdict],
+    new_submission: Callable[..., NewSubmission],
+    decision: NearCopyDecision,
+    set_aside: bool,
+) -> None:
+    """A king that committed again may reign by its old record: who is released is near nobody, and the operator's list gets shorter."""
+    original, copy = await open_round(submissions=2)
+    queue, copies, submissions = EvaluationQueue(pool), NearCopies(pool), Submissions(pool)
+    stands, owner = await submissions.get(copy), await submissions.get(original)
+    named = entrant(stands.hotkey, stands.commit_block)
+    claims = [await take(pool), await take(pool)]
+    await queue.finish(claims[0], verdict())
+    later = new_submission(hotkey=stands.hotkey, public_key=stands.public_key, commit_block=Block(stands.commit_block + 1))
+    if not set_aside:
+        await submissions.add([later])
+    await queue.finish(claims[1], verdict(near=(a_near_copy(copy, original, appeal=AT_ONCE),)))
+    if set_aside:
+        await submissions.add([later])
+    near = [status.near_of for status in await submissions.statuses([named], None)]
+    assert ((await submissions.get(copy)).state, near) == (
+        SubmissionState.SUPERSEDED,
+        [entrant(owner.hotkey, owner.commit_block)],
+    )
+    match decision:
+        case NearCopyDecision.RELEASED:
+            await Operations(pool).unquarantine(copy, **WHO)
+        case NearCopyDecision.CONFIRMED:
+            await Operations(pool).confirm_copy(copy, **WHO)
+    now = [status.near_of for status in await submissions.statuses([named], None)]
+    assert now == ([None] if decision is NearCopyDecision.RELEASED else near)
+    assert ((await submissions.get(copy)).state, await copies.page(undecided=True)) == (SubmissionState.SUPERSEDED, ())
+    for again in (Operations(pool).unquarantine, Operations(pool).confirm_copy):
+        with pytest.raises(PlatformError) as refused:
+            await again(copy, **WHO)
+        assert refused.value.code is Code.STATE_CONFLICT
     assert await replayed(pool) == ()
 
 

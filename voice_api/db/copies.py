@@ -176,14 +176,16 @@ async def set_aside(connection: Connection, worker: str, evaluation: EvaluationI
             await connection.execute(sql("queue.park_set_aside"), [order.submission_id], worker, order.reason)
 
 
-async def release(connection: Connection, submission: SubmissionId) -> None:
-    """Note that an operator brought a submission back, if it was set aside as a near-copy."""
-    await connection.fetchrow(sql("copies.decide"), submission, NearCopyDecision.RELEASED)
+async def release(connection: Connection, submission: SubmissionId) -> bool:
+    """Note that an operator brought a submission back; False where none was undecided as a near-copy."""
+    return await connection.fetchrow(sql("copies.decide"), submission, NearCopyDecision.RELEASED) is not None
 
 
 async def confirm(connection: Connection, found: NearCopyRow, *, actor: str, reason: str) -> None:
-    """End a quarantine as a copy; raises PlatformError(STATE_CONFLICT) where it was decided before, or is set aside no more."""
-    decided = await connection.fetchrow(sql("copies.decide"), found.submission_id, NearCopyDecision.CONFIRMED)
-    columns = (found.submission_id, actor, reason, Code.COPY)
-    if decided is None or await connection.fetchrow(sql("copies.confirm"), *columns) is None:
+    """End a quarantine as a copy; raises PlatformError(STATE_CONFLICT) where it was decided before.
+
+    What is not quarantined any more, as its hotkey committed again or was banned, stays in its state, and a near-copy for good.
+    """
+    if await connection.fetchrow(sql("copies.decide"), found.submission_id, NearCopyDecision.CONFIRMED) is None:
         raise PlatformError(Code.STATE_CONFLICT, f"submission {found.submission_id} is not set aside as a near-copy any more")
+    await connection.execute(sql("copies.confirm"), found.submission_id, actor, reason, Code.COPY)

@@ -74,14 +74,17 @@ class Operations:
             await _note(connection, actor, "quarantine", str(submission_id), reason)
 
     async def unquarantine(self, submission_id: SubmissionId, *, actor: str, reason: str) -> None:
-        """Bring a submission back to where it stood; what was parked of open rounds since it was set aside is queued again."""
+        """Bring a submission back to where it stood; what was parked of open rounds since it was set aside is queued again.
+
+        A near-copy whose hotkey committed again is near nobody any more, and stays superseded.
+        """
         async with self._pool.transaction() as connection:
             await connection.execute(sql("operations.keep_rounds_open"))
-            if not await connection.fetchrow(sql("operations.unquarantine"), submission_id, actor, reason):
+            is_back = await connection.fetchrow(sql("operations.unquarantine"), submission_id, actor, reason) is not None
+            if not await copies.release(connection, submission_id) and not is_back:
                 await _refuse_submission(connection, submission_id)
             parked = [row["id"] for row in await connection.fetch(sql("operations.parked_since_quarantine"), submission_id)]
-            await connection.execute(sql("operations.requeue"), parked, actor, reason, False)
-            await copies.release(connection, submission_id)
+            await connection.execute(sql("operations.requeue"), parked if is_back else [], actor, reason, False)
             await _note(connection, actor, "unquarantine", str(submission_id), reason)
 
     async def confirm_copy(self, submission_id: SubmissionId, *, actor: str, reason: str) -> None:
