@@ -2,8 +2,10 @@
 
 import ast
 import re
+from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
@@ -18,6 +20,7 @@ PATH = re.compile(r"\b((?:neurons|workers|voice_api|scoring|prompts|docker|tests
 COMMAND = re.compile(
     r"\bvoice ((?:queue|validator|db|miner|dev|scoring|operator|family) [\w-]+|api|dispatcher|worker|demo|say|verify)\b"
 )
+MARKUP = re.compile(r"(?<!\\)\[[a-z/]")
 TARGET = re.compile(r"(?:`|^)make ([a-z-]+)", re.MULTILINE)
 
 
@@ -40,6 +43,17 @@ def test_every_command_that_is_named_exists(page: str) -> None:
         if command is None:
             missing.append(named)
     assert missing == []
+
+
+def test_no_help_loses_words() -> None:
+    """What stands in square brackets is markup where the help is shown, and nobody sees it."""
+
+    def helps(command: Any) -> Iterator[str]:
+        yield from (command.help or "", *(getattr(parameter, "help", None) or "" for parameter in command.params))
+        for below in getattr(command, "commands", {}).values():
+            yield from helps(below)
+
+    assert [text for text in helps(typer.main.get_command(app)) if MARKUP.search(text)] == []
 
 
 @pytest.mark.parametrize("page", TEXTS)

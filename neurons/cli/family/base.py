@@ -17,7 +17,7 @@ def base(
 ) -> None:
     """Sketch a public model that miners train from, so that two who did are not taken for each other's copies.
 
-    Prints the line that names it in the competition's [version.copies]; every worker needs the file.
+    Prints the line that names it in the competition's rules on copies; every worker needs the file.
     """
     from scoring.model.bases import FOLDER, write_base
     from scoring.model.nearness import base_of
