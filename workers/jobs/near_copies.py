@@ -17,6 +17,8 @@ from voice_api.db.evaluations import Claim
 
 _LEAST_PROMPTS = 4
 """Fewer sounds in common tell nothing of two models: one short word may come out alike."""
+_LEAST_SECONDS = 0.1
+"""Shorter sounds tell nothing: any two of two samples are alike."""
 _MOST_ALIKE = 4
 """The similarity is that of one in so many sounds, the most alike: a rewritten weight may move a pause, and then a whole sound."""
 
@@ -76,15 +78,17 @@ def by_sound(mine: Mapping[str, Spoken], others: Iterable[OwnedSample], read: Re
 
 
 def _alike(mine: Spoken, other: OwnedSample, read: ReadSound) -> float | None:
-    """How alike two sounds are; None where the other one is not kept. Sounds of another rate are taken for others."""
+    """How alike two sounds are; None where the other one is not kept, or one is too short. Those of another rate are taken for others."""
     if other.rate != mine.rate:
         return 0.0
     try:
-        return similarity(mine.pcm, read(other.pcm_sha256)[0])
+        theirs = read(other.pcm_sha256)[0]
     except PlatformError as missing:
         if missing.code not in (Code.AUDIO_MISSING, Code.AUDIO_INVALID):
             raise
         return None
+    is_told = min(len(mine.pcm), len(theirs)) >= 2 * _LEAST_SECONDS * mine.rate
+    return similarity(mine.pcm, theirs) if is_told else None
 
 
 def joined(weights: Measures, sounds: Measures) -> Measures:
