@@ -20,6 +20,8 @@ RATE = 2_000
 """Hz at which recordings are compared: the voice's melody and first formants, where no two utterances agree for a second."""
 PIECE = RATE
 """Samples of a piece that is looked for: one second."""
+MOST_PIECES = 8
+"""Looked for of one clip, evenly over its length: of a usual sentence each second."""
 APART = RATE // 4
 """Samples by which a piece of a clip must be moved to be looked for in the same clip: more than any voice's period."""
 ALIKE = 0.9
@@ -94,12 +96,12 @@ class Clips:
         self._least = float(self._energy.max()) * QUIET
 
     def likeness(self, clip: int) -> Iterator[torch.Tensor]:
-        """Of each second of a clip that is no pause: how much any second of each clip is like it, in its own at another time.
+        """Of up to `MOST_PIECES` seconds of a clip, pauses aside: how much any second of each clip is like it, in its own at another time.
 
         Normalised correlation in size, 0 … 1: float32 [clips]. Nothing of a clip that is shorter, or silent.
         """
         begin, end = self._spans[clip]
-        for start in range(begin, end - PIECE + 1, PIECE):
+        for start in range(begin, end - PIECE + 1, max(PIECE, (end - begin - PIECE) // (MOST_PIECES - 1))):
             if self._energy[start] <= self._least:
                 continue
             found = self._correlation(start)
