@@ -10,6 +10,9 @@ from scoring.report import EvaluationReport, Factor
 from scoring.scores import aggregate
 from scoring.scores.aggregate import METRICS, JudgedSample, ProfileIdentity, ScoreRules, report
 
+ANY_SOUND = Spoken(prompt_id="any", rate=22_050, pcm=b"\x01\x00" * 2_205, seconds=0.5)
+"""What every prompt was answered with where no sounds are given."""
+
 
 def judged_alike(
     rules: Track,
@@ -30,14 +33,12 @@ def judged_alike(
             for factor, points in scale.factors.items():
                 if factor is not Factor.CONSISTENCY or group.kind is GroupKind.VOICE:
                     found |= {name: at.bad + way * (at.human - at.bad) for name, at in points.metrics.items()}
-            outcomes[prompt.id] = _judged(found, spoken[prompt.id] if spoken is not None else None)
+            outcomes[prompt.id] = _judged(found, ANY_SOUND if spoken is None else spoken[prompt.id])
     who = ProfileIdentity.of(rules.profile.value, {"scripted": "1"}, scale)
     return report(who, groups, outcomes, ScoreRules(scale, rules.factors))
 
 
-def _judged(found: Mapping[str, float], said: Spoken | None) -> JudgedSample:
-    if said is None:
-        return JudgedSample(gate=None, metrics=found, pcm_sha256="ab" * 32, seconds=0.5, rate=22_050)
+def _judged(found: Mapping[str, float], said: Spoken) -> JudgedSample:
     return JudgedSample(
         gate=None, metrics=found, pcm_sha256=hashlib.sha256(said.pcm).hexdigest(), seconds=said.seconds, rate=said.rate
     )

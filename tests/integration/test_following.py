@@ -1,6 +1,7 @@
 """A validator that follows another's API: it folds for itself, says where they part, judges again, and believes no worker found out."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -29,8 +30,10 @@ from neurons.validator.weights.setter import Terms
 from scoring.competition import load
 from scoring.errors import PlatformError
 from scoring.receipts.store import StoreLayout
+from scoring.store.folder import FolderFiles
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber
 from tests.integration.played import play
+from tests.judged_alike import ANY_SOUND
 from voice_api.db.audits import Audits
 from voice_api.db.database import open_pool
 from voice_api.db.ledger import Ledger
@@ -39,11 +42,13 @@ from voice_api.db.rounds import RoundEvidence
 from voice_api.db.states import AuditOutcome
 from voice_api.runtime.process_metrics import Ticks
 from voice_api.settings import ApiSettings
+from workers.evaluation.audio_store import EvidenceStore
 
 if TYPE_CHECKING:
     from tests.integration.conftest import ValidatorBed
 
 Start = Callable[[ApiSettings], Awaitable[httpx.ASGITransport]]
+ANY_NAME = hashlib.sha256(ANY_SOUND.pcm).hexdigest()
 SCHEDULE = load()
 RULES = SCHEDULE.version[-1].audits
 HOLDS = {"holds": True, "differences": [], "not_comparable": [], "deviation": None}
@@ -170,7 +175,7 @@ def scripted(answer: Mapping[str, Any] | Exception, asked: list[tuple[bytes, int
 
     async def verify(receipt: Path, level: int, store: Path) -> Mapping[str, Any]:
         asked.append((await asyncio.to_thread(receipt.read_bytes), level))
-        assert await asyncio.to_thread(StoreLayout(store).audio("ab" * 32).read_bytes) == b"fLaC"
+        assert (await asyncio.to_thread(StoreLayout(store).audio(ANY_NAME).read_bytes)).startswith(b"fLaC")
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -181,9 +186,7 @@ def scripted(answer: Mapping[str, Any] | Exception, asked: list[tuple[bytes, int
 async def drawn(bed: Bed, tmp_path: Path) -> Follower:
     """A follower that drew every evaluation of a round, whose audio is there."""
     await play(bed.stack)
-    path = StoreLayout(tmp_path).audio("ab" * 32)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    await asyncio.to_thread(path.write_bytes, b"fLaC")
+    await asyncio.to_thread(EvidenceStore(FolderFiles(tmp_path)).keep_audio, ANY_SOUND)
     follower = bed.made(rate=1.0)
     assert await bed.follow(follower) == []
     return follower
@@ -223,9 +226,7 @@ async def test_a_worker_whose_scores_drift_is_believed_no_more(bed: Bed, tmp_pat
     said: list[Mapping[str, Any]] = []
     while not said:
         await play(bed.stack)
-        path = StoreLayout(tmp_path).audio("ab" * 32)
-        await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
-        await asyncio.to_thread(path.write_bytes, b"fLaC")
+        await asyncio.to_thread(EvidenceStore(FolderFiles(tmp_path)).keep_audio, ANY_SOUND)
         assert await bed.follow(follower) == []
         with capture_logs() as logs:
             while await audit_next(bed.audits, bed.api, scripted(shifted, []), RULES) is not None:
@@ -302,7 +303,7 @@ async def test_what_could_not_be_tried_is_held_against_nobody(
     """It is written down and said, and not tried for ever."""
     await drawn(bed, tmp_path)
     if not keep:
-        await asyncio.to_thread(StoreLayout(tmp_path).audio("ab" * 32).unlink)
+        await asyncio.to_thread(StoreLayout(tmp_path).audio(ANY_NAME).unlink)
     with capture_logs() as logs:
         await audit_next(bed.audits, bed.api, scripted(answer, []), RULES)
     assert [line["outcome"] for line in logs] == [outcome.value]

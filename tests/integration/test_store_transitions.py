@@ -16,6 +16,9 @@ OpenRound = Callable[..., Awaitable[list[SubmissionId]]]
 # What each state's row needs besides the state, so that no other rule of the table speaks first.
 SUBMISSION_ROW = """update submissions set state = $2, code = case when $2 in ('rejected', 'copy') then 1202 end,
     copy_of = case when $2 = 'copy' then id end where id = $1"""
+NEAR_COPY = """insert into near_copies
+    (submission_id, original_id, evaluation_id, compared, prompts, most_distance, least_sound, appeal_until, decision, decided_at)
+    values (1, 2, 1, 1, 0, 0, 0, now(), 'confirmed', now())"""
 EVALUATION_ROW = """update evaluations set state = $2,
     token = case when $2 = 'running' then gen_random_uuid() end, lease_until = case when $2 = 'running' then now() end,
     score = case when $2 in ('scored', 'rejected') then 0 end, receipt = case when $2 in ('scored', 'rejected') then '{}'::json end,
@@ -88,8 +91,10 @@ def test_every_state_says_where_it_leads(closed_set: type[StrEnum], legal: Mappi
 
 
 async def test_legal_transitions_pass_with_their_event(pool: Pool, open_round: OpenRound) -> None:
-    """Every declared transition is accepted together with an event that says so."""
-    await open_round()
+    """Every declared transition is accepted together with an event that says so; a copy out of a quarantine is a confirmed near-copy."""
+    await open_round(submissions=2)
+    async with pool.connection() as connection:
+        await connection.execute(NEAR_COPY)
     for kind, before, after in (case.values for case in LEGAL):
         async with pool.transaction() as connection:
             await put(connection, str(kind), 1, str(before))

@@ -7,9 +7,13 @@ with found as (
     select k.submission_id, (select count(*) from unnest(k.bands) band where band = any($1::bigint[])) as shared
     from sketches k
     where k.bands && $1::bigint[] and k.submission_id <> $2
-      and not exists (
-          select from near_copies c
-          where c.submission_id = k.submission_id and c.decision is distinct from 'released' and c.distance <= c.most_distance
+      and coalesce(
+          (
+              select c.decision is not distinct from 'released' or c.distance is null or c.distance > c.most_distance
+              from near_copies c
+              where c.submission_id = k.submission_id
+          ),
+          true
       )
     order by shared desc, k.submission_id
     limit $3
