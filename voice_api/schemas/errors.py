@@ -1,7 +1,7 @@
 """Errors on the wire: the problem that a request ends with, and the table of every code."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import Field
 
@@ -20,6 +20,20 @@ class Problem(Wire):
     blame: Blame
     advice: Annotated[str, Field(examples=[EXPLANATIONS[Code.NOT_FOUND].advice])]
     request_id: Annotated[str, Field(examples=["0b7c2f0e9d1a4c55"])]
+
+    @classmethod
+    def of(cls, code: Code, status: int, detail: str, request_id: str = "") -> Self:
+        """The problem of a code, with all that the code itself says."""
+        return cls(
+            type=f"urn:voice:problem:{code.slug}",
+            title=EXPLANATIONS[code].meaning,
+            status=status,
+            detail=detail,
+            code=code,
+            blame=code.blame,
+            advice=EXPLANATIONS[code].advice,
+            request_id=request_id,
+        )
 
 
 class Retry(StrEnum):

@@ -36,16 +36,7 @@ def problem(request: Request, code: Code, detail: str, status: HTTPStatus | None
     """The response for a code, in the form that the caller reads; `status` only where HTTP itself asks for another one."""
     chosen = status or STATUS.get(code, HTTPStatus.INTERNAL_SERVER_ERROR)
     detail = printable(detail, lines=True)  # it may name what was sent
-    body = Problem(
-        type=f"urn:voice:problem:{code.slug}",
-        title=EXPLANATIONS[code].meaning,
-        status=chosen,
-        detail=detail,
-        code=code,
-        blame=code.blame,
-        advice=EXPLANATIONS[code].advice,
-        request_id=getattr(request.state, "request_id", ""),
-    )
+    body = Problem.of(code, chosen, detail, getattr(request.state, "request_id", ""))
     if request.url.path == OPENAI_SPEECH:
         return openai_error(chosen, with_advice(detail, code), code.slug, _HEADERS.get(chosen, {}))
     headers = {"Vary": "Accept", **_HEADERS.get(chosen, {})}

@@ -12,7 +12,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from scoring.errors import EXPLANATIONS, Code
+from scoring.errors import Code
 from voice_api.schemas import Problem
 from voice_api.web.edge.places import NoPlace, Places
 from voice_api.web.edge.proxies import TrustedProxies
@@ -195,24 +195,10 @@ class Connection(H11Protocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            body = _problem(status, code, detail)
+            body = Problem.of(code, status, detail).model_dump_json().encode()
             headers = {**HEADERS, "Content-Type": "application/problem+json", "Content-Length": str(len(body)), **more}
             answer = h11.Response(status_code=status, headers=[*headers.items(), ("Connection", "close")], reason=status.phrase)
             for event in (answer, h11.Data(data=body), h11.EndOfMessage()):
                 self.transport.write(self.conn.send(event) or b"")
         self._since = self.loop.time()
         self.transport.close()
-
-
-def _problem(status: HTTPStatus, code: Code, detail: str) -> bytes:
-    body = Problem(
-        type=f"urn:voice:problem:{code.slug}",
-        title=EXPLANATIONS[code].meaning,
-        status=status,
-        detail=detail,
-        code=code,
-        blame=code.blame,
-        advice=EXPLANATIONS[code].advice,
-        request_id="",
-    )
-    return body.model_dump_json().encode()
