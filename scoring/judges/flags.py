@@ -25,8 +25,9 @@ MOST_PIECES = 8
 APART = RATE // 4
 """Samples by which a piece of a clip must be moved to be looked for in the same clip: more than any voice's period."""
 ALIKE = 0.9
-"""Normalised correlation, in size, from which two seconds are the same recording. `make study-flags`, eight voices and a person, of the
-clips that did not choose it 158: honest .42 … .62, none flagged; a recording that comes again, with noise at 6 dB too, .99: 79 of 79."""
+"""Normalised correlation, in size, from which two seconds are the same recording. `make study-flags`, eight voices and a person, 158
+clips of odd texts: honest .42 … .62, none flagged (the person's had been looked at before); a recording that comes again, with noise
+at 6 dB too, .99: 79 of 79."""
 EMPHASIS = 0.9
 """Of the sample before, which is taken away: else the lowest harmonics alone decide."""
 QUIET = 1e-3
