@@ -209,14 +209,20 @@ async def test_what_was_noticed_about_a_sample_is_told(
     open_round: Callable[..., Awaitable[list[SubmissionId]]],
     verdict: Callable[..., Verdict],
 ) -> None:
-    """A flag of the receipt stands on its own sample, in /v1 with its number and on the page in words; the others have none."""
+    """A flag of the receipt stands on its own sample, in /v1 with its number and on the page in words; the others have none.
+
+    A kind that this release does not know is left out: the page of a worker that lies, or of another release, is still a page.
+    """
     (submission_id,) = await open_round(3)
     queue, report = EvaluationQueue(pool), verdict().report
     assert report
     first, other = (sample.prompt_id for sample in report.samples)
     claim = await queue.claim(QueueName.CPU, "w1", timedelta(minutes=1))
     assert claim
-    noticed = {"score": 700_000, "flags": [[other, "repeated", 0.83, first], [other, "constant", 0.5, ""]]}
+    noticed = {
+        "score": 700_000,
+        "flags": [[other, "repeated", 0.83, first], [other, "constant", 0.5, ""], [other, "yodelled", 1, ""]],
+    }
     await queue.finish(claim, verdict(receipt=noticed, family="vits", track="small"))
     shown = (await browser.get(f"/v1/evaluations/{claim.evaluation_id}/samples")).json()["items"]
     assert [[(flag["kind"], flag["value"], flag["other"]) for flag in sample["flags"]] for sample in shown] == [

@@ -210,6 +210,8 @@ async def test_one_that_was_superseded_is_decided_too(
             await Operations(pool).confirm_copy(copy, **WHO)
     now = [status.near_of for status in await submissions.statuses([named], None)]
     assert now == ([None] if decision is NearCopyDecision.RELEASED else near)
+    asked = {candidate.id for candidate in await submissions.candidates([named])}
+    assert (copy in asked) is (decision is NearCopyDecision.RELEASED), "a king that is released defends its place again"
     assert ((await submissions.get(copy)).state, await copies.page(undecided=True)) == (SubmissionState.SUPERSEDED, ())
     for again in (Operations(pool).unquarantine, Operations(pool).confirm_copy):
         with pytest.raises(PlatformError) as refused:

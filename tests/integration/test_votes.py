@@ -107,8 +107,9 @@ async def test_what_cannot_be_voted_on_is_refused(bed: "ValidatorBed", listener:
 async def test_a_track_that_there_is_not_is_refused(listener: From) -> None:
     """Instead of zeros that look like an answer; the tracks that there are stand in the refusal."""
     client = listener("192.0.2.1")
-    answers = [await client.get("/v1/votes/agreement?track=none"), await client.post("/v1/votes/pairs?track=none")]
-    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(422, Code.REQUEST_INVALID)] * 2
+    answers = [await client.get(f"/v1/{path}?track=none") for path in ("votes/agreement", "leaderboard", "duels")]
+    answers.append(await client.post("/v1/votes/pairs?track=none"))
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(422, Code.REQUEST_INVALID)] * 4
     assert all("there is no track 'none': choose small" in answer.json()["detail"] for answer in answers)
     assert (await client.get("/v1/votes/agreement?track=small")).json()["votes"] == 0
 

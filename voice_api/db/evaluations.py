@@ -1,13 +1,12 @@
 """Evaluations as values: a claim, a verdict, a row of the queue; and as people see them, with their samples and receipts."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from scoring.errors import Code
 from scoring.receipts.receipt import Subject
-from scoring.report import EvaluationReport
+from scoring.report import EvaluationReport, Flag
 from scoring.types import Block, ContentHash, EvaluationId, Hotkey, Micro, PublicKey, RoundNumber, SubmissionId, Tag, TensorsHash
 from voice_api.db.copies import NearCopyOrder, SketchRecord
 from voice_api.db.database import JsonObject
@@ -153,8 +152,8 @@ class SampleRow:
     seconds: float
     reason: str
     heard: str
-    flags: Sequence[JsonObject]
-    """What its receipt says was noticed: `kind`, `value` and `other`, as in `scoring.report.Flag`."""
+    flags: tuple[Flag, ...]
+    """What its receipt says was noticed; a kind that this release does not know is left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

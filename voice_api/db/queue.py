@@ -1,16 +1,16 @@
 """Evaluations as work: claimed with a lease, fenced by a token, ended by exactly one verdict, which is read here. Time is PostgreSQL's."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from scoring.errors import EXPLANATIONS, Code, PlatformError
-from scoring.report import EvaluationReport
+from scoring.report import EvaluationReport, Flag, FlagKind
 from scoring.types import EvaluationId, RoundNumber, SubmissionId
 from voice_api.db import copies
-from voice_api.db.database import Connection, Pool, read, sql
+from voice_api.db.database import Connection, JsonObject, Pool, read, sql
 from voice_api.db.evaluations import Cause, Claim, Depth, Evaluation, QueueRow, Receipt, SampleRow, Verdict
 from voice_api.db.states import EvaluationState, QueueName, VerdictState
 from voice_api.errors import LeaseLost
@@ -161,7 +161,7 @@ class EvaluationQueue:
     async def samples(self, evaluation_id: EvaluationId, after: int | None = None, limit: int = 50) -> tuple[SampleRow, ...]:
         """A scored evaluation's samples at positions above `after`; the last one's position is the next page's `after`."""
         rows = await self._fetch("queue.samples", evaluation_id, -1 if after is None else after, limit)
-        return tuple(read(SampleRow, row) for row in rows)
+        return tuple(read(SampleRow, row, flags=tuple(_known_flags(row["prompt_id"], row["flags"]))) for row in rows)
 
     async def receipt(self, receipt_hash: str) -> Receipt:
         """The receipt with this hash, byte for byte as it was signed; raises PlatformError(NOT_FOUND)."""
@@ -256,3 +256,11 @@ async def _add_report(connection: Connection, evaluation_id: EvaluationId, repor
     )
     await connection.execute(sql("queue.add_samples"), evaluation_id, *sample_columns)
     await connection.execute(sql("queue.add_groups"), evaluation_id, *group_columns)
+
+
+def _known_flags(prompt_id: str, flags: Sequence[JsonObject]) -> Iterator[Flag]:
+    """A worker of another release, or one that lies, may name a kind that nobody here has words for."""
+    kinds = frozenset(FlagKind)
+    for flag in flags:
+        if flag["kind"] in kinds:
+            yield Flag(prompt_id, FlagKind(flag["kind"]), flag["value"], flag["other"])

@@ -138,6 +138,9 @@ with standing as (
       and not exists (
           select from events v
           where v.submission_id = old.id and v.kind = 'submission' and v.from_state = 'quarantined' and v.to_state = 'superseded'
+            and not exists (
+                select from near_copies c where c.submission_id = old.id and c.decision = 'released' and c.decided_at > v.at
+            )
       )
       and not exists (select from near_copies c where c.submission_id = old.id and c.decision is distinct from 'released')
     group by old.id

@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 
 from prompts.groups import GroupKind, Prompt
 from scoring.errors import Code, PlatformError
-from scoring.report import EvaluationReport, Factor, Flag, FlagKind, Gate, SampleReport
+from scoring.report import EvaluationReport, Factor, Gate, SampleReport
 from scoring.scores.aggregate import ScoreRules, load_anchors
 from scoring.scores.flags import sentence
 from scoring.scores.reasons import GATES, explain
@@ -92,7 +92,7 @@ def _heard(evaluation: EvaluationId, row: SampleRow, prompts: RoundPrompts, reas
         heard=heard,
         reasons=reasons,
         advice=ADVICE[Gate(row.gate)] if row.gate else "",
-        flags=tuple(sentence(Flag(row.prompt_id, FlagKind(flag["kind"]), flag["value"], flag["other"])) for flag in row.flags),
+        flags=tuple(sentence(flag) for flag in row.flags),
     )
 
 

@@ -11,6 +11,7 @@ from voice_api.schemas.wire import NO_NUL
 from voice_api.web.dependencies import Service, ServiceDep
 from voice_api.web.openapi import LOOKUP_ERRORS, READ_ERRORS
 from voice_api.web.route import Limit, Route, cut
+from voice_api.web.tracks import known_or_raise
 
 router = APIRouter(prefix="/v1/duels", tags=["duels"], route_class=Route)
 
@@ -31,6 +32,7 @@ async def page(
     service: ServiceDep, track: OfTrack = None, hotkey: OfHotkey = None, after: AfterDuel = None, limit: Limit = 50
 ) -> DuelPage:
     """Duels in the ledger of the API's validator as they stood last, the one that opened last first."""
+    known_or_raise(service, track)
     opened, _, of_track = (after or "").partition(":")
     last = (RoundNumber(int(opened)), of_track) if opened else None
     found = await duels_of(service).page(last, limit + 1, track, Hotkey(hotkey) if hotkey else None)

@@ -19,6 +19,7 @@ from voice_api.web.openapi import READ_ERRORS
 from voice_api.web.route import Route
 from voice_api.web.routes.duels import OfTrack
 from voice_api.web.standings import StandingRow
+from voice_api.web.tracks import known_or_raise
 
 router = APIRouter(prefix="/v1/leaderboard", tags=["leaderboard"], route_class=Route)
 
@@ -58,6 +59,7 @@ async def leaderboard(
 
     Superseded ones are left out. It may be a second old.
     """
+    known_or_raise(service, track)
     usual = track is None and not search and after is None and limit == USUAL_ROWS
     write = partial(_written, service, track=track, search=search, after=after, limit=limit)
     body = await (service.caches.table.get(write) if usual else write())
