@@ -25,9 +25,9 @@ from pathlib import Path
 from types import FrameType
 
 import httpx
-import yaml
+from images import build, redis_image
 from stack import ROOT, CheckFailed, Engine, Stack, answers, console, execute, find_engine, until
-from stack_checks import FAMILY, check_listening, check_numbers, check_packages, check_prune, check_speech, check_walls
+from stack_checks import check_listening, check_numbers, check_packages, check_prune, check_speech, check_walls
 
 from neurons.api_client.client import VoiceApi
 from neurons.chain import wallets
@@ -50,24 +50,10 @@ STORES = ("postgres", "redis")
 ONE_SHOT = ("migrate", "certify")
 WORKERS = 2
 MINER = "clear"
-_BUILD_SECONDS = 3600.0
 _READY_SECONDS = 180.0
 _SETTLE_SECONDS = 300.0
 _HEALTHY_SECONDS = 120.0
 _CHAIN_TIMEOUT = timedelta(seconds=30)
-
-
-def build(engine: Engine, flags: list[str]) -> None:
-    """Build the image of each Dockerfile that the compose file names, and say how large it is."""
-    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"].values()
-    images = {service["image"]: service["build"]["dockerfile"] for service in services if "build" in service}
-    for image, dockerfile in images.items():
-        started = time.monotonic()
-        extras = ["--build-arg", "EXTRAS=demo", "--build-arg", f"FAMILIES={FAMILY}"] if "worker" in dockerfile else []
-        command = (*engine.build, *flags, *extras, "--file", dockerfile, "--tag", image, ".")
-        execute(command, limit=_BUILD_SECONDS)
-        size = execute((engine.name, "image", "inspect", "--format", "{{.Size}}", image))
-        console.print(f"built {image}: {int(size) / 1e6:,.0f} MB in {time.monotonic() - started:.0f} s")
 
 
 def settle(engine: Engine) -> tuple[Miner, Mapping[str, str]]:
@@ -188,8 +174,9 @@ async def follow(url: str, receiver: Hotkey, miner: Miner) -> Observation:
 def check(engine: Engine, flags: list[str]) -> None:
     """The whole check; raises CheckFailed."""
     build(engine, flags)
+    redis = redis_image(engine, flags)
     miner, environment = settle(engine)
-    stack = Stack(engine, environment)
+    stack = Stack(engine, {**environment, "VOICE_CHECK_REDIS": redis})
     url = f"http://{environment['VOICE_PUBLISH']}"
     with running(stack):
         until("the API is ready", _READY_SECONDS, lambda: is_ready(url))

