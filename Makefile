@@ -194,14 +194,20 @@ lint: $(VENV)/.ready
 	MYPYPATH=docker $(BIN)/mypy docker/*.py
 	$(BIN)/lint-imports
 
-.PHONY: audit bench-sandbox locks sbom scan-secrets
-# What looks at packages and files is installed by hash into an environment of its own.
+.PHONY: audit bench-sandbox docs locks sbom scan-secrets
+# What looks at packages and files, and what makes the documentation site, is installed by hash into environments of their own.
 SUPPLY = $(VENV)/supply
-$(SUPPLY)/.ready: locks/supply.txt
+$(VENV)/supply/.ready $(VENV)/docs/.ready: $(VENV)/%/.ready: locks/%.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 was not found as '$(PYTHON)'; name yours: make PYTHON=python3 $(MAKECMDGOALS)"; exit 1; }
-	@test -x $(SUPPLY)/bin/python || $(PYTHON) -m venv $(SUPPLY)
-	$(SUPPLY)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
+	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
 	@touch $@
+
+# The documentation site, below build/site/html: guides, and reference that is rendered from the code. A link that leads nowhere fails.
+docs: $(VENV)/.ready $(VENV)/docs/.ready
+	$(BIN)/python -m website.assemble
+	NO_MKDOCS_2_WARNING=1 $(VENV)/docs/bin/mkdocs build --strict --quiet
+	$(BIN)/python -m website.check
 
 # Are weaknesses known of any package that is installed anywhere? Asks the package index; what cannot be asked about fails, too.
 audit: $(SUPPLY)/.ready

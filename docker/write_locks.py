@@ -37,6 +37,7 @@ LOCKS: Mapping[str, Lock] = {
     "daemons": Lock(),
     "demo": Lock(("demo", "s3")),
     "dev": Lock(("dev",)),
+    "docs": Lock(("docs",), whole=False),
     "supply": Lock(("supply",), whole=False),
     "worker": Lock(("worker", "s3")),
 }
