@@ -83,6 +83,10 @@ compose-check: $(VENV)/.ready
 bench-demo: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.bench_demo
 
+# Seconds until a command of `voice` runs, beside an interpreter that does nothing.
+bench-start: $(VENV)/.ready
+	$(BIN)/python -m benchmarks.bench_start $(BENCH_ARGS)
+
 # What each family's speech costs and what the sandbox adds; BENCH_ARGS='--only round' for a whole round of Pocket TTS, twice.
 bench-voices: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.bench_voices $(BENCH_ARGS)
@@ -194,7 +198,7 @@ lint: $(VENV)/.ready
 	MYPYPATH=docker $(BIN)/mypy docker/*.py
 	$(BIN)/lint-imports
 
-.PHONY: audit bench-sandbox docs locks sbom scan-secrets
+.PHONY: audit bench-sandbox bench-start docs locks sbom scan-secrets
 # What looks at packages and files, and what makes the documentation site, is installed by hash into environments of their own.
 SUPPLY = $(VENV)/supply
 $(VENV)/supply/.ready $(VENV)/docs/.ready: $(VENV)/%/.ready: locks/%.txt

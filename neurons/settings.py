@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
-from scoring.competition import DEFAULT_PATH
+from scoring.default_rules import DEFAULT_PATH
 from scoring.judges.standard.models import Device
 from scoring.store.place import StorePlace
 from scoring.store.retention import RetentionPolicy
@@ -153,10 +153,20 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
+class LogLevel(StrEnum):
+    """What the logs leave out: whatever is less urgent."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
 class LogSettings(ProcessSettings):
     """Every process's logs."""
 
     log_format: LogFormat = Field(default=LogFormat.CONSOLE, validation_alias="VOICE_LOG_FORMAT")
+    log_level: LogLevel = Field(default=LogLevel.INFO, validation_alias="VOICE_LOG_LEVEL")
 
 
 class HeartbeatSettings(ProcessSettings):

@@ -15,6 +15,7 @@ from prompts.generate import generate
 from prompts.groups import Group, GroupPlan
 from prompts.voices import Attribute
 from scoring import canonical_json
+from scoring.default_rules import DEFAULT_PATH as DEFAULT_PATH  # its readers ask here
 from scoring.errors import Code, PlatformError
 from scoring.model.copy_rules import CopyRules
 from scoring.report import Factor
@@ -24,7 +25,6 @@ from scoring.synthesis.load import Device, Dtype
 from scoring.synthesis.parts import PinnedParts
 from scoring.types import BlockHash, RoundNumber, hash_bytes
 
-DEFAULT_PATH = Path(__file__).with_name("competition.toml")
 MOST_GROUPS = 100
 """Their names have two digits, and there are only so many sentences to draw."""
 MOST_AUDIO_SECONDS = 60

@@ -16,7 +16,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from scoring.competition import DEFAULT_PATH
+from scoring.default_rules import DEFAULT_PATH
 from scoring.store.files import StoredFiles
 from scoring.store.place import S3Access, StorePlace, open_files, place_of
 from scoring.types import Hotkey

@@ -10,7 +10,7 @@ from website.tables import cell, code, table
 
 _HEAD = """# Commands
 
-Every command of `voice`, with its arguments and options. This page is made of what `--help` says. Each command takes `--help`.
+Every command of `voice`, with its arguments and options. This page is made of what `--help` says. Each command takes `--help`, or `-h`.
 """
 
 
@@ -28,8 +28,7 @@ def _place(found: tuple[Any, typer.Context]) -> tuple[str, ...]:
 def _commands(command: Any, context: typer.Context) -> Iterator[tuple[Any, typer.Context]]:
     """A command and all below it, each with its context; hidden ones are left out."""
     yield command, context
-    for name in command.list_commands(context) if hasattr(command, "list_commands") else ():
-        below = command.get_command(context, name)
+    for name, below in getattr(command, "commands", {}).items():
         if not below.hidden:
             yield from _commands(below, typer.Context(below, info_name=name, parent=context))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from scoring.competition import DEFAULT_PATH
+from scoring.default_rules import DEFAULT_PATH
 from scoring.judges.standard.models import Device
 from scoring.store.files import StoredFiles
 from voice_api.db.states import QueueName, WorkerDuty

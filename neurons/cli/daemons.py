@@ -6,13 +6,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import structlog
 import typer
 
-from neurons.cli import logs
-from neurons.cli.options import ChainOptions, CompetitionFile, given, keys_of, open_chain, shared_options
+from neurons.cli.options import ChainOptions, CompetitionFile, given, keys_of, load, open_chain, set_by, shared_options
 from neurons.settings import HeartbeatSettings, MigrationSettings, QueueSettings, ValidatorSettings
-from scoring.competition import load
 from scoring.errors import Code, PlatformError
 from voice_api.settings import ApiSettings, DispatcherSettings, MetricsSettings
 
@@ -28,16 +25,21 @@ worker = typer.Typer(invoke_without_command=True)
 
 
 def api(
-    host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="The port to listen on.")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="The address to listen on.", show_default=set_by("VOICE_API_HOST", "127.0.0.1"))
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="The port to listen on.", show_default=set_by("VOICE_API_PORT", "8000"))
+    ] = None,
 ) -> None:
     """Serve the voice API."""
+    import structlog
+
     from voice_api.runtime.reachable import check_free
     from voice_api.web.app import create_app
     from voice_api.web.edge.open_files import raise_limit
     from voice_api.web.server import serve
 
-    logs.configure()
     settings, shown = ApiSettings(**given(host=host, port=port)), MetricsSettings()
     raise_limit()
     check_free(settings.host, settings.port)
@@ -75,7 +77,6 @@ def worker_run(
 
         typer.echo(ServiceKey.at(ReceiptSignerSettings().service_key).address)
         return
-    logs.configure()
     settings = WorkerSettings()
     from workers import main
 
@@ -109,12 +110,19 @@ def validator_run(
     competition: CompetitionFile = None,
     follow: Annotated[
         str | None,
-        typer.Option("--follow", help="The API of another validator: fold its evidence instead of opening own rounds."),
+        typer.Option(
+            "--follow",
+            help="The API of another validator: fold its evidence instead of opening own rounds.",
+            show_default=set_by("VOICE_FOLLOW_URL", "none"),
+        ),
     ] = None,
     tracks: Annotated[
         str | None,
         typer.Option(
-            "--tracks", metavar="NAME,…", help="The tracks that own workers judge (default: all); the others are followed."
+            "--tracks",
+            metavar="NAME,…",
+            help="The tracks that own workers judge; the others are followed.",
+            show_default=set_by("VOICE_TRACKS", "all"),
         ),
     ] = None,
 ) -> None:
@@ -185,7 +193,6 @@ def _run(serve: "Callable[[Shutdown], Coroutine[Any, Any, None]]", registry: "Co
     from neurons.shutdown import Shutdown
     from voice_api.runtime.process_metrics import exposed
 
-    logs.configure()
     heartbeat, shown = HeartbeatSettings().heartbeat, MetricsSettings()
 
     async def main() -> None:

@@ -1,6 +1,7 @@
 """Structured logs on standard error: for people by default, JSON for machines; those of libraries too."""
 
 import logging
+import re
 import sys
 from collections.abc import Sequence
 from enum import Enum
@@ -8,24 +9,29 @@ from enum import Enum
 import structlog
 from structlog.types import EventDict, Processor
 
-from neurons.settings import LogFormat, LogSettings
+from neurons.settings import LogFormat, LogLevel, LogSettings
 from scoring.foreign_words import printable
 
+_PASSWORD = re.compile(r"://[^\s/@]+@")
 _TRACES = frozenset({"exception", "stack"})
 """What of an entry has several lines."""
 
 
-def configure() -> None:
-    """Set up structlog and the standard library's logging, once per process, as VOICE_LOG_FORMAT asks.
+def configure(level: LogLevel | None = None) -> None:
+    """Set up structlog and the standard library's logging, once per process, as VOICE_LOG_FORMAT and the level ask (else VOICE_LOG_LEVEL).
 
-    Libraries log through the standard library: their warnings come out in the same form, with the same ids of the job at hand.
+    Libraries log through the standard library: their warnings come out in the same form, with the same ids of the job at hand; what
+    they say below that only with `debug`.
     """
-    machine = LogSettings().log_format is LogFormat.JSON
+    settings = LogSettings() if level is None else LogSettings(log_level=level)
+    machine = settings.log_format is LogFormat.JSON
+    least = logging.getLevelNamesMapping()[settings.log_level.upper()]
     common: tuple[Processor, ...] = (
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _as_values,
+        _without_passwords,
     )
     written: tuple[Processor, ...] = (
         structlog.processors.StackInfoRenderer(),
@@ -35,16 +41,21 @@ def configure() -> None:
     )
     structlog.configure(
         processors=[*common, *written],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    _take_in_the_standard_library(common, written)
+    _take_in_the_standard_library(common, written, logging.INFO if least < logging.INFO else max(least, logging.WARNING))
 
 
 def _as_values(_logger: object, _method: str, event: EventDict) -> EventDict:
     """Codes and states as what they stand for: 3104, and not how Python shows its name."""
     return {name: value.value if isinstance(value, Enum) else value for name, value in event.items()}
+
+
+def _without_passwords(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Addresses without who asks and by which password: with `-v`, libraries say whom they ask."""
+    return {name: _PASSWORD.sub("://…@", value) if isinstance(value, str) else value for name, value in event.items()}
 
 
 def _console() -> Processor:
@@ -64,7 +75,7 @@ def _margin(trace: object) -> str:
     return "\n".join(f"  {line}" for line in printable(str(trace), lines=True).split("\n"))
 
 
-def _take_in_the_standard_library(common: Sequence[Processor], written: Sequence[Processor]) -> None:
+def _take_in_the_standard_library(common: Sequence[Processor], written: Sequence[Processor], level: int) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -74,4 +85,4 @@ def _take_in_the_standard_library(common: Sequence[Processor], written: Sequence
     )
     logging.captureWarnings(True)
     root = logging.getLogger()
-    root.handlers, root.level = [handler], logging.WARNING
+    root.handlers, root.level = [handler], level

@@ -1,64 +1,62 @@
 """The `voice` command: the one place that composes processes from their parts. Everything heavy is imported inside its command."""
 
 import sys
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from pydantic import ValidationError
-from rich.console import Console
-from rich.text import Text
 
-from neurons.cli import daemons, logs, pages, prepare, say, selftest, verify, wallet
-from neurons.cli.dev import commands as dev
-from neurons.cli.dev import demo
-from neurons.cli.family import commands as family
-from neurons.cli.miner import commands as miner
-from neurons.cli.operator import commands as operator
-from neurons.cli.operator import store
-from neurons.cli.scoring import commands as scoring
-from neurons.cli.scoring import simulate, simulate_validators
-from neurons.cli.validator import certificates, ledger, weights
+from neurons.cli.commands import COMMANDS
+from neurons.cli.lazy import LazyGroup
 from scoring.errors import Code, VoiceError, with_advice
-from scoring.foreign_words import printable
 
-daemons.worker.command("prepare")(prepare.prepare)
-daemons.worker.command("selftest")(selftest.selftest)
-daemons.worker.command("walls")(selftest.walls)
-daemons.validator.command("certify")(certificates.certify)
-daemons.validator.command("revoke")(certificates.revoke)
-daemons.validator.command("weights")(weights.weights)
-daemons.validator.command("replay")(weights.replay)
-daemons.validator.command("explain")(weights.explain)
-daemons.validator.command("what-if")(weights.what_if)
-daemons.validator.command("diff")(ledger.diff)
-daemons.validator.add_typer(ledger.app, name="ledger")
-simulate.app.command("copying")(simulate_validators.copying)
-simulate.app.command("audits")(simulate_validators.audits)
-simulate.app.command("bias")(simulate_validators.bias)
-app = typer.Typer(name="voice", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
-app.add_typer(daemons.queue, name="queue")
-app.add_typer(daemons.validator, name="validator")
-app.add_typer(wallet.app, name="wallet")
-app.add_typer(daemons.worker, name="worker")
-app.add_typer(daemons.database, name="db")
-app.add_typer(miner.app, name="miner")
-app.add_typer(operator.app, name="operator")
-app.add_typer(store.app, name="store")
-app.add_typer(dev.app, name="dev")
-app.add_typer(family.app, name="family")
-app.add_typer(scoring.app, name="scoring")
-app.add_typer(simulate.app, name="simulate")
-app.command("api")(daemons.api)
-app.command("api-docs")(pages.api_docs)
-app.command("dispatcher")(daemons.dispatcher)
-app.command("demo")(demo.demo)
-app.command("say")(say.say)
-app.command("verify")(verify.verify)
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+
+class VoiceCommands(LazyGroup):
+    """The group of all commands."""
+
+    table = COMMANDS
+
+
+app = typer.Typer(
+    name="voice",
+    cls=VoiceCommands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    """Print the version, and end."""
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"voice {version('voice-subnet')}")
+        raise typer.Exit
+
+
+ANYWHERE = {"--debug": "debug", "--quiet": "quiet", "-q": "quiet", "--verbose": "verbose", "-v": "verbose"}
+"""Options that may stand anywhere on the line: main reads them before anything can fail."""
 
 
 @app.callback()
-def voice(debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error.")) -> None:
+def voice(
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error. May stand anywhere.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Log warnings and errors only. May stand anywhere.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Log details, too, of libraries as well. May stand anywhere.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version, and end.")
+    ] = False,
+) -> None:
     """Find the best open text-to-speech model, provably, and pay for it on chain."""
-    del debug  # read from the arguments in main, before anything can fail
+    del debug, quiet, verbose, version  # read from the arguments in main
+    if context.obj is not None:
+        context.obj()
 
 
 def main() -> None:
@@ -66,38 +64,76 @@ def main() -> None:
 
     A traceback comes only with --debug.
     """
-    debug = "--debug" in sys.argv[1:]
-    if debug:
-        sys.argv.remove("--debug")
+    given = _taken_out(sys.argv)
     try:
-        logs.configure()  # of every command: what a library or a sandbox logs must not stand before the answer
-        sys.exit(app(standalone_mode=False))
-    except (typer.TyperException, VoiceError, ValidationError) as error:
-        if debug:
-            raise
-        _print(error)
-        sys.exit(error.exit_code if isinstance(error, typer.TyperException) else 1)
+        status = app(standalone_mode=False, obj=lambda: _configure_logs(given))
+    except (typer.TyperException, VoiceError) as error:
+        _fail(error, given)
+    except _invalid_settings() as error:
+        _fail(error, given)
     except (KeyboardInterrupt, typer.Abort):  # the second: a question was answered with no
-        sys.exit(130)
+        status = 130
+    sys.exit(status)
 
 
-def _print(error: typer.TyperException | VoiceError | ValidationError) -> None:
+def _taken_out(arguments: list[str]) -> set[str]:
+    """Take the options that may stand anywhere out of the arguments, up to a `--`: which of them were there."""
+    own = arguments.index("--") if "--" in arguments else len(arguments)
+    given = {ANYWHERE[word] for word in arguments[1:own] if word in ANYWHERE}
+    if {"-h", "--help"}.intersection(arguments[1:own]):
+        given.add("help")
+    arguments[1:own] = [word for word in arguments[1:own] if word not in ANYWHERE]
+    return given
+
+
+def _configure_logs(given: set[str]) -> None:
+    """Set up the logs of a command: what a library or a sandbox logs must not stand before the answer. A help logs nothing."""
+    if "help" in given:
+        return
+    from neurons.cli import logs
+    from neurons.settings import LogLevel
+
+    chosen = (level for name, level in (("verbose", LogLevel.DEBUG), ("quiet", LogLevel.WARNING)) if name in given)
+    logs.configure(next(chosen, None))
+
+
+def _invalid_settings() -> "type[ValidationError]":
+    """The error of a setting that is none; whoever asks for help does not wait for its import."""
+    from pydantic import ValidationError
+
+    return ValidationError
+
+
+def _fail(error: "typer.TyperException | VoiceError | ValidationError", given: set[str]) -> NoReturn:
+    """End with an error's line; with --debug, with its traceback."""
+    if "debug" in given:
+        raise error
+    _print(error)
+    sys.exit(error.exit_code if isinstance(error, typer.TyperException) else 1)
+
+
+def _print(error: "typer.TyperException | VoiceError | ValidationError") -> None:
     """Print the error's code, the fault and the advice in one line; nothing after a help that stands for the error."""
     match error:
         case VoiceError():
             code, message = error.code, error.told
-        case ValidationError():
-            code, message = Code.SETTING_INVALID, with_advice(_setting(error), Code.SETTING_INVALID)
-        case _:
+        case typer.TyperException():
             wrong = error.format_message()
             code, message = Code.ARGUMENT_INVALID, with_advice(wrong, Code.ARGUMENT_INVALID)
             if not wrong:
                 return
+        case _:
+            code, message = Code.SETTING_INVALID, with_advice(_setting(error), Code.SETTING_INVALID)
+    from rich.console import Console
+    from rich.text import Text
+
+    from scoring.foreign_words import printable
+
     line = Text.assemble((f"error {code}", "bold red"), " ", printable(" ".join(message.split())))
     Console(stderr=True, soft_wrap=True).print(line)
 
 
-def _setting(error: ValidationError) -> str:
+def _setting(error: "ValidationError") -> str:
     first = error.errors()[0]
     name = str(first["loc"][0]) if first["loc"] else error.title
     wrong = first["msg"].removeprefix("Value error, ")

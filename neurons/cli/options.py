@@ -17,16 +17,36 @@ if TYPE_CHECKING:
     import bittensor as bt
 
     from neurons.chain.adapter import Chain
-    from scoring.competition import Competition, Track
+    from scoring.competition import Competition, Schedule, Track
 
     Settings = TypeVar("Settings", bound=ChainSettings)
 
-Netuid = Annotated[int | None, typer.Option("--netuid", help="The subnet's number.")]
-CompetitionFile = Annotated[Path | None, typer.Option("--competition", help="The competition's TOML file.")]
+
+def set_by(name: str, otherwise: str = "") -> str:
+    """What a help names as an option's default: the environment variable of the setting that it stands for, and the default of that."""
+    return f"{name}, else {otherwise}" if otherwise else name
+
+
+Netuid = Annotated[int | None, typer.Option("--netuid", help="The subnet's number.", show_default=set_by("VOICE_NETUID"))]
+CompetitionFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--competition",
+        help="The competition's TOML file.",
+        show_default=set_by("VOICE_COMPETITION", "the one of the installed version"),
+    ),
+]
 TrackOption = Annotated[
     str | None, typer.Option("--track", help="The track, by its name (default: the first one).", show_default=False)
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+def load(path: Path) -> "Schedule":
+    """The competition of a file, which whoever only asks for help does not read; raises what `scoring.competition.load` does."""
+    from scoring import competition
+
+    return competition.load(path)
 
 
 def track_of(rules: "Competition", name: str | None) -> "Track":
@@ -51,7 +71,14 @@ class NetworkOptions(SharedOptions):
     """Options that name a chain and a subnet."""
 
     network: Annotated[
-        str | None, typer.Option("--network", "-n", "--subtensor.network", help="dev, local, test, finney or ws://…")
+        str | None,
+        typer.Option(
+            "--network",
+            "-n",
+            "--subtensor.network",
+            help="dev, local, test, finney or ws://…",
+            show_default=set_by("BT_NETWORK"),
+        ),
     ] = None
     netuid: Netuid = None
 
@@ -60,11 +87,29 @@ class NetworkOptions(SharedOptions):
 class WalletOptions(SharedOptions):
     """Options that name a wallet and a hotkey in it."""
 
-    wallet: Annotated[str | None, typer.Option("--wallet", "-w", "--wallet.name", help="The wallet's name.")] = None
-    wallet_hotkey: Annotated[str | None, typer.Option("--wallet-hotkey", "-H", "--wallet.hotkey", help="The hotkey's name.")] = (
-        None
-    )
-    wallet_path: Annotated[Path | None, typer.Option("--wallet-path", "--wallet.path", help="The folder of the wallets.")] = None
+    wallet: Annotated[
+        str | None,
+        typer.Option("--wallet", "-w", "--wallet.name", help="The wallet's name.", show_default=set_by("BT_WALLET", "default")),
+    ] = None
+    wallet_hotkey: Annotated[
+        str | None,
+        typer.Option(
+            "--wallet-hotkey",
+            "-H",
+            "--wallet.hotkey",
+            help="The hotkey's name.",
+            show_default=set_by("BT_WALLET_HOTKEY", "default"),
+        ),
+    ] = None
+    wallet_path: Annotated[
+        Path | None,
+        typer.Option(
+            "--wallet-path",
+            "--wallet.path",
+            help="The folder of the wallets.",
+            show_default=set_by("BT_WALLET_PATH", "~/.bittensor/wallets"),
+        ),
+    ] = None
 
     def keys(self) -> "bt.Wallet":
         """The wallet; raises PlatformError(WALLET_MISSING)."""
@@ -80,7 +125,10 @@ class ChainOptions(WalletOptions, NetworkOptions):
 class DevChainOptions(SharedOptions):
     """The option that names a development chain."""
 
-    devchain: Annotated[Path | None, typer.Option("--chain", help="The chain's file (default: VOICE_DEVCHAIN).")] = None
+    devchain: Annotated[
+        Path | None,
+        typer.Option("--chain", help="The chain's file.", show_default=set_by("VOICE_DEVCHAIN", ".voice/devchain.sqlite")),
+    ] = None
 
     @property
     def file(self) -> Path:

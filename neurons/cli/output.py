@@ -8,8 +8,6 @@ from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING
 
 import typer
-from rich import progress
-from rich.console import Console
 
 from scoring.errors import Code, PlatformError
 
@@ -25,7 +23,7 @@ def confirm(question: str, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise PlatformError(Code.ARGUMENT_INVALID, f"{question} There is no terminal to ask: give --yes, or look with --dry-run.")
+        raise PlatformError(Code.ARGUMENT_INVALID, f"{question} There is no terminal to ask: give --yes (-y).")
     typer.confirm(question, abort=True, err=True)
 
 
@@ -48,6 +46,9 @@ def prints_aside() -> Iterator[None]:
 @contextmanager
 def stages() -> "Iterator[Progress]":
     """Bars of one evaluation: a callable that takes its progress; a bar appears when its stage begins."""
+    from rich import progress
+    from rich.console import Console
+
     columns = (
         progress.TextColumn("{task.description}"),
         progress.BarColumn(),

@@ -2,17 +2,21 @@
 
 import signal
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neurons.cli.options import CompetitionFile, given
+from neurons.cli.options import CompetitionFile, given, load
 from neurons.cli.output import stages
 from neurons.settings import MinerSettings
-from scoring.competition import Competition, load
 from scoring.errors import Code, PlatformError
-from scoring.synthesis.families import FAMILIES
 from voice_api.runtime.process_end import ended_by_sigterm
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scoring.competition import Competition
+    from scoring.synthesis.manifest import Manifest
 
 JUDGES = "judges"
 _TERMINATED = 128 + signal.SIGTERM
@@ -32,16 +36,24 @@ def prepare(names: Names = None, everything: Everything = False, competition: Co
     wanted = list(dict.fromkeys([*needed, *(names or [])]))
     if not wanted:
         raise PlatformError(Code.ARGUMENT_INVALID, f"name {JUDGES}, a family, or --all")
-    if strangers := [name for name in wanted if name != JUDGES and name not in FAMILIES]:
-        raise PlatformError(Code.ARGUMENT_INVALID, f"no family is called {strangers[0]}; there are {', '.join(FAMILIES)}")
+    families = _families()
+    if strangers := [name for name in wanted if name != JUDGES and name not in families]:
+        raise PlatformError(Code.ARGUMENT_INVALID, f"no family is called {strangers[0]}; there are {', '.join(families)}")
     with ended_by_sigterm(_TERMINATED):
         for name in wanted:
             typer.echo(_judges() if name == JUDGES else _family(name, settings))
 
 
-def _needy(rules: Competition) -> list[str]:
+def _needy(rules: "Competition") -> list[str]:
     """The families of a competition that need an environment."""
-    return [name for name in rules.families if FAMILIES[name].environment is not None]
+    families = _families()
+    return [name for name in rules.families if families[name].environment is not None]
+
+
+def _families() -> "Mapping[str, Manifest]":
+    from scoring.synthesis.families import FAMILIES
+
+    return FAMILIES
 
 
 def _judges() -> str:
@@ -55,7 +67,7 @@ def _family(name: str, settings: MinerSettings) -> str:
     from workers.evaluation.environments import EnvironmentStore
     from workers.evaluation.progress import Stage
 
-    lock = FAMILIES[name].environment
+    lock = _families()[name].environment
     if lock is None:
         return f"{name} needs no packages beside the worker's own"
     store = EnvironmentStore(settings.environments, installs=True)

@@ -17,10 +17,9 @@ from rich.text import Text
 from neurons.cli.options import AsJson, address, given
 from neurons.cli.output import stages
 from neurons.settings import MinerSettings
-from scoring.competition import DEFAULT_PATH
+from scoring.default_rules import DEFAULT_PATH
 from scoring.errors import Code, PlatformError
 from scoring.foreign_words import printable
-from scoring.receipts.store import RECEIPTS
 from scoring.types import MICRO, Hotkey
 from voice_api.settings import StoreSettings
 
@@ -45,7 +44,8 @@ Store = Annotated[
     str | None,
     typer.Option(
         "--store",
-        help="Where the evidence is, a folder or s3://BUCKET/PREFIX (default: the folder the receipt lies in, else VOICE_STORE).",
+        help="Where the evidence is, a folder or s3://BUCKET/PREFIX.",
+        show_default="the folder the receipt lies in, else VOICE_STORE",
     ),
 ]
 Issuer = Annotated[
@@ -114,6 +114,8 @@ def verify(
 
 def _files(store: str | None, receipt: Path | None) -> "StoredFiles":
     """The files of the named store; else of the one that the receipt lies in, else of VOICE_STORE, else of the receipt's folder."""
+    from scoring.receipts.store import RECEIPTS
+
     settings = StoreSettings(**given(store_place=store))
     folder = None if receipt is None else receipt.resolve().parent
     if store is None and folder is not None:

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from voice_api.dispatch import dispatcher
 
 ROOT = Path(__file__).parents[2]
@@ -48,6 +50,17 @@ def test_the_command_line_starts_light() -> None:
     heavy = {"asyncpg", "bittensor", "fastapi", "redis", "torch"}
     done = python("-c", f"import sys, neurons.cli.main; print(sorted({heavy} & set(sys.modules)))")
     assert done.stdout == "[]\n", done.stderr
+
+
+@pytest.mark.parametrize("asked", ["--help", "--version"])
+def test_what_is_asked_first_waits_for_nothing(asked: str) -> None:
+    """The list of commands, and the version, need no settings, no numbers and none of the commands."""
+    heavy = ["asyncio", "bittensor", "fastapi", "numpy", "prompts", "pydantic", "structlog", "torch", "yaml"]
+    commands = ["neurons.cli.daemons", "neurons.cli.miner", "neurons.cli.options", "neurons.settings"]
+    tell = f"atexit.register(lambda: print([name for name in {heavy + commands} if name in sys.modules], file=sys.stderr))"
+    done = python("-c", f"import atexit, sys; sys.argv = ['voice', '{asked}']; {tell}; from neurons.cli.main import main; main()")
+    assert (done.returncode, done.stderr) == (0, "[]\n")
+    assert "voice" in done.stdout
 
 
 def test_the_job_that_the_api_names_exists() -> None:

@@ -36,9 +36,9 @@ logging.getLogger("httpx").info("GET http://user:password@host/")
 IDS = {"evaluation": 7, "submission": 3, "round": 2}
 
 
-def printed(log_format: str) -> list[str]:
+def printed(log_format: str, level: str = "") -> list[str]:
     """What the program writes to standard error."""
-    environment = {"PATH": os.defpath, "VOICE_LOG_FORMAT": log_format}
+    environment = {"PATH": os.defpath, "VOICE_LOG_FORMAT": log_format, "VOICE_LOG_LEVEL": level}
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=True, timeout=60
     )
@@ -82,6 +82,14 @@ def test_a_traceback_stays_in_its_line(lines: list[dict[str, Any]]) -> None:
         assert line["exception"].startswith("Traceback")
         assert line["exception"].endswith("ValueError: a\nbug")
     assert failed["code"] == 3104
+
+
+def test_the_level_leaves_out_what_is_less_urgent() -> None:
+    """`error` leaves out warnings, of libraries too; `debug` adds what libraries say of their doings, without passwords."""
+    few = [json.loads(line) for line in printed("json", "error")]
+    assert [line["event"] for line in few] == ["failed", "unheard", "it raised"]
+    *_, last = [json.loads(line) for line in printed("json", "debug")]
+    assert (last["event"], last["level"]) == ("GET http://…@host/", "info")
 
 
 def test_people_read_lines_of_the_same_events() -> None:

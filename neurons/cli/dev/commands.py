@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from neurons.cli import logs
 from neurons.cli.dev import tables
 from neurons.cli.options import AsJson, DevChainOptions, DevWalletOptions, Netuid, address, answer, shared_options
 from neurons.devchain.faults import FaultKind, FaultPlan
@@ -59,7 +58,6 @@ def hub(
     from neurons.localnet.hub_server import create_hub
     from voice_api.runtime.reachable import check_free
 
-    logs.configure()
     check_free(host, port)
     uvicorn.run(create_hub(root), host=host, port=port, log_level="warning", access_log=False)
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from neurons.cli.options import CompetitionFile
-from scoring.competition import DEFAULT_PATH, Competition, load
+from neurons.cli.options import CompetitionFile, given
+from scoring.competition import Competition, load
 from scoring.described import described, with_described
 from scoring.errors import Code, PlatformError
 from scoring.types import RoundNumber
@@ -25,7 +25,9 @@ def admit(
 
     The other tracks give up the new one's share of the emission, in proportion. Earlier versions stay as they are, and keep their hashes.
     """
-    before = competition or DEFAULT_PATH
+    from neurons.settings import MinerSettings
+
+    before = MinerSettings(**given(competition=competition)).competition
     _begins_or_raise(before, from_round)
     texts = [_read(path) for path in (before, *parts)]
     rules = _written(out, with_described(texts[0], RoundNumber(from_round), texts[1:]))

@@ -12,7 +12,7 @@ from rich.progress import Progress, TaskID
 
 from neurons.cli.family.admit import admit
 from neurons.cli.family.base import base
-from neurons.cli.options import given
+from neurons.cli.options import given, set_by
 from neurons.cli.pages import Check, write_or_check
 from neurons.settings import MinerSettings
 from scoring.described import described
@@ -57,7 +57,9 @@ def docs(
 def pin(
     name: Annotated[str, typer.Argument(metavar="FAMILY", help="The family.")],
     out: Annotated[Path, typer.Option("--out", help="The file to write.")] = Path("parts.toml"),
-    hub: Annotated[str | None, typer.Option("--hub", help="The model hub (default: HF_ENDPOINT).")] = None,
+    hub: Annotated[
+        str | None, typer.Option("--hub", help="The model hub.", show_default=set_by("HF_ENDPOINT", "https://huggingface.co"))
+    ] = None,
     repo: Chosen = None,
     file: Files = None,
     cache: Annotated[Path | None, typer.Option("--cache", help="The folder of the parts (default: the worker's own).")] = None,

@@ -11,10 +11,9 @@ from rich.console import Console
 from rich.text import Text
 
 from neurons.chain.types import included_in
-from neurons.cli.options import AsJson, ChainOptions, CompetitionFile, keys_of, open_chain, shared_options
+from neurons.cli.options import AsJson, ChainOptions, CompetitionFile, keys_of, load, open_chain, shared_options
 from neurons.cli.output import confirm
 from neurons.settings import MinerSettings
-from scoring.competition import load
 from scoring.foreign_words import printable
 
 if TYPE_CHECKING:

@@ -11,10 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from neurons.cli.options import AsJson, CompetitionFile, answer, given
+from neurons.cli.options import AsJson, CompetitionFile, answer, given, load
 from neurons.cli.output import prints_aside, stages
 from neurons.settings import MinerSettings
-from scoring.competition import Track, load
 from scoring.errors import Code, PlatformError, SubmissionFault
 from scoring.foreign_words import printable
 from scoring.report import Gate
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from neurons.miner.first_words import FirstWords
     from neurons.miner.model_check import CheckedModel
     from scoring.audio.spoken import Spoken
+    from scoring.competition import Track
 
 Folder = Annotated[Path, typer.Argument(help="The model's folder.")]
 Speak = Annotated[bool, typer.Option("--speak", help="Load the model in the sandbox, and let it say one sentence.")]
@@ -65,7 +65,7 @@ class SpokenPrompt:
     gate: Gate | None
 
 
-def _speak(folder: Path, family: str, rules: Track, settings: MinerSettings) -> "tuple[FirstWords, Gate | None]":
+def _speak(folder: Path, family: str, rules: "Track", settings: MinerSettings) -> "tuple[FirstWords, Gate | None]":
     with prints_aside(), stages() as progress:
         from neurons.miner.first_words import first_words
         from scoring.judges.integrity import examine

@@ -17,9 +17,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
-from neurons.cli.options import AsJson, ChainOptions, CompetitionFile, keys_of, open_chain, shared_options
+from neurons.cli.options import AsJson, ChainOptions, CompetitionFile, keys_of, load, open_chain, shared_options
 from neurons.settings import HeartbeatSettings, MinerSettings
-from scoring.competition import load
 from scoring.errors import Code, PlatformError
 from scoring.foreign_words import printable
 from scoring.types import Block
@@ -41,7 +40,7 @@ Margin = Annotated[
 ]
 Once = Annotated[bool, typer.Option("--once", help="Do what can be done now, and end.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Score and compare, but sign, upload and show nothing.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Publish without asking.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Publish without asking.")]
 Settle = Annotated[
     float, typer.Option("--settle", min=0.0, help="Seconds without a change after which a checkpoint is complete.")
 ]

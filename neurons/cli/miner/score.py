@@ -17,10 +17,9 @@ from rich.text import Text
 
 from neurons.cli.miner import score_files
 from neurons.cli.miner.yardstick import UNASKED, Yardstick, yardstick
-from neurons.cli.options import AsJson, CompetitionFile, NetworkOptions, answer, open_chain, shared_options
+from neurons.cli.options import AsJson, CompetitionFile, NetworkOptions, answer, load, open_chain, shared_options
 from neurons.cli.output import prints_aside, stages
 from neurons.settings import MinerSettings
-from scoring.competition import Competition, Schedule, Track, load
 from scoring.errors import Code, PlatformError
 from scoring.foreign_words import printable
 from scoring.report import Factor, SampleReport
@@ -29,6 +28,7 @@ from scoring.types import MICRO, Block, BlockHash, ContentHash, RoundNumber
 
 if TYPE_CHECKING:
     from prompts.groups import Group, Prompt
+    from scoring.competition import Competition, Schedule, Track
     from workers.evaluation.obtain import LocalModel
     from workers.evaluation.progress import Progress
     from workers.evaluation.speech import JudgedSpeech
@@ -60,7 +60,7 @@ class RoundSeed:
 
     number: int | None
     block_hash: BlockHash
-    rules: Competition
+    rules: "Competition"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ class ScoredModel:
 
     target: str
     family: str
-    track: Track
+    track: "Track"
     content: ContentHash
     seed: RoundSeed
     groups: "tuple[Group, ...]"
@@ -127,7 +127,7 @@ def _check(target: str) -> None:
 
 
 def _seed(
-    settings: MinerSettings, schedule: Schedule, number: int | None, block: int | None, block_hash: str | None
+    settings: MinerSettings, schedule: "Schedule", number: int | None, block: int | None, block_hash: str | None
 ) -> RoundSeed:
     """Read the seed from the chain for a named round or block; else draw one under the newest rules, which come next."""
     if sum(value is not None for value in (number, block, block_hash)) > 1:
@@ -194,7 +194,7 @@ def _score(target: str, seed: RoundSeed, settings: MinerSettings) -> ScoredModel
     )
 
 
-def _model(target: str, rules: Competition, means: "Tools", progress: "Progress") -> "LocalModel":
+def _model(target: str, rules: "Competition", means: "Tools", progress: "Progress") -> "LocalModel":
     """A folder as it is, or a repository fetched at a pinned revision; checked as a validator does."""
     from workers.evaluation.obtain import fetch, open_folder
 

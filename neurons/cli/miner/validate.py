@@ -13,9 +13,8 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 from rich.text import Text
 
-from neurons.cli.options import AsJson, CompetitionFile, WalletOptions, answer, keys_of, shared_options
+from neurons.cli.options import AsJson, CompetitionFile, WalletOptions, answer, keys_of, load, shared_options
 from neurons.settings import MinerSettings
-from scoring.competition import load
 from scoring.errors import Code, PlatformError
 from scoring.foreign_words import printable
 from scoring.types import MICRO

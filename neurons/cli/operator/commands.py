@@ -15,6 +15,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from neurons.cli.options import AsJson, WalletOptions, address, answer, keys_of, shared_options
+from neurons.cli.output import confirm
 from neurons.settings import ApiClientSettings
 from scoring.errors import Code, PlatformError, with_advice
 from scoring.foreign_words import printable
@@ -158,8 +159,7 @@ def ban(
     as_json: AsJson = False,
 ) -> None:
     """Reject everything of a hotkey, now and from now on. The reason is public."""
-    if not yes:
-        typer.confirm(f"Reject everything of {hotkey}, now and from now on?", abort=True, err=True)
+    confirm(f"Reject everything of {hotkey}, now and from now on?", yes)
     ordered = _order("ban", {"hotkey": hotkey, "reason": reason}, options)
     _print_order(f"banned {hotkey}", ordered, as_json)
 

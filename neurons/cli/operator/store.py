@@ -13,7 +13,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Column, Table
 
-from neurons.cli.options import AsJson, answer, given
+from neurons.cli.options import AsJson, answer, given, set_by
 from neurons.cli.output import confirm
 from neurons.settings import RetentionSettings
 from scoring.errors import Code, PlatformError
@@ -30,16 +30,29 @@ _AGE = re.compile(r"(\d{1,5})([hd])")
 _SHIFTS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 
 StoreOption = Annotated[
-    str | None, typer.Option("--store", help="A folder or s3://BUCKET/PREFIX (default: VOICE_STORE).", show_default=False)
+    str | None,
+    typer.Option("--store", help="A folder or s3://BUCKET/PREFIX.", show_default=set_by("VOICE_STORE", "store in VOICE_DATA")),
 ]
-Age = Annotated[str | None, typer.Option("--age", help="Keep the rest so long, as 30d or 36h (default: VOICE_RETENTION_DAYS).")]
+Age = Annotated[
+    str | None,
+    typer.Option("--age", help="Keep the rest so long, as 30d or 36h.", show_default=set_by("VOICE_RETENTION_DAYS", "30 days")),
+]
 Most = Annotated[
-    str | None, typer.Option("--most", help="All sounds together, as 50GB; the oldest go first (default: VOICE_RETENTION_BYTES).")
+    str | None,
+    typer.Option(
+        "--most",
+        help="All sounds together, as 50GB; the oldest go first.",
+        show_default=set_by("VOICE_RETENTION_BYTES", "any size"),
+    ),
 ]
 Worst = Annotated[
     int | None,
     typer.Option(
-        "--worst", min=0, max=1_000, help="Of each evaluation so many of the lowest stay (default: VOICE_RETENTION_WORST)."
+        "--worst",
+        min=0,
+        max=1_000,
+        help="Of each evaluation so many of the lowest stay.",
+        show_default=set_by("VOICE_RETENTION_WORST", "3"),
     ),
 ]
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
-from neurons.cli.options import given
+from neurons.cli.options import given, set_by
 from neurons.cli.pages import Check, write_or_check
 from neurons.cli.scoring.prompts import prompts
 from neurons.settings import MinerSettings
@@ -142,7 +142,9 @@ def docs(
 @app.command()
 def pin(
     out: Annotated[Path, typer.Option("--out", help="The file of pins to write.")] = Path("pins.toml"),
-    hub: Annotated[str | None, typer.Option("--hub", help="The model hub (default: HF_ENDPOINT).")] = None,
+    hub: Annotated[
+        str | None, typer.Option("--hub", help="The model hub.", show_default=set_by("HF_ENDPOINT", "https://huggingface.co"))
+    ] = None,
     models: Annotated[
         Path | None, typer.Option("--models", help="A file of the repositories that fill the roles (default: the packaged list).")
     ] = None,

@@ -9,11 +9,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from neurons.cli.options import AsJson, CompetitionFile, TrackOption, track_of
+from neurons.cli.options import AsJson, CompetitionFile, TrackOption, given, load, track_of
 from prompts.generate import SEED_BYTES, generate
 from prompts.groups import GroupPlan
 from prompts.voices import asked_attributes
-from scoring.competition import DEFAULT_PATH, load
 from scoring.errors import Code, PlatformError
 
 if TYPE_CHECKING:
@@ -33,10 +32,11 @@ def prompts(
     as_json: AsJson = False,
 ) -> None:
     """Print the prompts that a round with this block hash asks, with their kinds."""
+    from neurons.settings import MinerSettings
     from scoring.receipts.receipt import expected_seconds
 
     chosen = _seed(seed)
-    rules = track_of(load(competition or DEFAULT_PATH).version[-1], track)
+    rules = track_of(load(MinerSettings(**given(competition=competition)).competition).version[-1], track)
     plan = rules.prompts.plan
     if count is not None:
         plan = GroupPlan(single=count, counterfactual=0, voice=0, asks=plan.asks)

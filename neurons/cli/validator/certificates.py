@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from neurons.cli.options import WalletOptions, keys_of, shared_options
+from neurons.cli.options import WalletOptions, keys_of, set_by, shared_options
 
 
 @shared_options
@@ -34,7 +34,13 @@ def revoke(
     options: WalletOptions,
     what: Annotated[str, typer.Argument(help="A certificate's serial or file, or a service key's address for all of its.")],
     file: Annotated[
-        Path | None, typer.Option("--list", "--out", help="The list of revocations (default: VOICE_REVOCATIONS).")
+        Path | None,
+        typer.Option(
+            "--list",
+            "--out",
+            help="The list of revocations.",
+            show_default=set_by("VOICE_REVOCATIONS", ".voice/revocations.json"),
+        ),
     ] = None,
 ) -> None:
     """Take a certificate back: no receipt that it stands for is counted any more, whenever it was signed."""

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from neurons.cli.options import AsJson, CompetitionFile, WalletOptions, address, shared_options
+from neurons.cli.options import AsJson, CompetitionFile, WalletOptions, address, set_by, shared_options
 from scoring.foreign_words import printable
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ Trusted = Annotated[
         "--trust",
         parser=address,
         metavar="ADDRESS",
-        help="A hotkey whose certificates count; may be repeated (default: VOICE_TRUST).",
+        help="A hotkey whose certificates count; may be repeated.",
+        show_default=set_by("VOICE_TRUST"),
     ),
 ]
 Until = Annotated[int | None, typer.Option("--until", min=0, help="The last round to take over (default: all of them).")]
