@@ -13,10 +13,17 @@ class LeaseLost(InfrastructureFault):
 
 
 class DatabaseUnavailable(PlatformError):
-    """PostgreSQL cannot be reached, or went away."""
+    """PostgreSQL cannot be reached, went away, or cannot do what it is asked."""
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(Code.DATABASE_UNAVAILABLE, detail)
+
+
+class DatabaseBusy(DatabaseUnavailable):
+    """PostgreSQL is there, and no connection to it is free: of this process's own, or of all that the server takes."""
+
+    def __init__(self, detail: str = "") -> None:
+        PlatformError.__init__(self, Code.DATABASE_BUSY, detail)
 
 
 class RedisUnavailable(PlatformError):

@@ -107,8 +107,8 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "The worker's certificate ran out.", "Operator: certify its service key again with `voice validator certify`."
     ),
     Code.LIBRARY_MISSING: Explanation(
-        "A library that a model family or a file's reader needs is missing on this host; the detail names it.",
-        "Operator: install the project's packages again, from constraints.txt.",
+        "Code that a guest needs (a family's library, a file's reader) is missing on this host, or lies where no guest may read.",
+        "Operator: the detail names it; install it into the environment that the program runs in, from constraints.txt.",
     ),
     Code.PART_UNAVAILABLE: Explanation(
         "A part that the competition pins for a family, as its codec, is not to be had.",
@@ -170,7 +170,9 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "The request does not fit the present state of what it names; the detail says which state that is.",
         "Wait until the state allows it, or order what fits the state. Nothing was changed.",
     ),
-    Code.DATABASE_UNAVAILABLE: Explanation("PostgreSQL cannot be reached.", "Check DATABASE_URL and that the server runs."),
+    Code.DATABASE_UNAVAILABLE: Explanation(
+        "PostgreSQL cannot be reached, or cannot do what it is asked.", "Check DATABASE_URL, that the server runs, and its log."
+    ),
     Code.REDIS_UNAVAILABLE: Explanation("Redis cannot be reached.", "Check REDIS_URL and that the server runs."),
     Code.CHAIN_UNAVAILABLE: Explanation("The chain cannot be reached.", "Check --network and that the node runs."),
     Code.API_UNAVAILABLE: Explanation("The voice API cannot be reached.", "Check VOICE_API_URL and that the API runs."),
@@ -180,6 +182,11 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.CHAIN_REFUSED: Explanation(
         "The chain refused the transaction by one of its rules; the detail names the rule.",
         "Do what the rule asks, then send it again: register the hotkey, wait out a rate limit, fund the coldkey, or correct the value.",
+    ),
+    Code.DATABASE_BUSY: Explanation(
+        "PostgreSQL is there, and every connection to it is taken; the detail says whether of this process or of the server.",
+        "Send it again in a while. Operator: see who holds them in pg_stat_activity; for the server's, stop what is not needed or raise "
+        "max_connections.",
     ),
     Code.SETTING_INVALID: Explanation("A setting is missing or wrong.", "Compare the environment with .env.example."),
     Code.COMPETITION_INVALID: Explanation("The competition file is wrong.", "Compare it with scoring/competition.toml."),

@@ -162,3 +162,42 @@ def test_a_host_without_the_library_is_ours(tmp_path: Path) -> None:
     with pytest.raises(InfrastructureFault) as caught:
         decode(tmp_path, encoded(ramp()), MOST_SECONDS, program=("-m", "workers.sandbox.guest.nothing"))
     assert caught.value.code is Code.SANDBOX_UNAVAILABLE
+
+
+LIBRARY_ELSEWHERE = """
+import os, sys
+from workers.sandbox.guest import decode
+sys.path.insert(0, sys.argv[1])
+def reader():
+    import far_away
+with os.fdopen(int(sys.argv[2]), "rb") as orders, os.fdopen(int(sys.argv[3]), "wb") as answers:
+    decode.serve(orders, answers, reader)
+"""
+CODE_ELSEWHERE = """
+import os, sys
+from pathlib import Path
+from workers.sandbox.guest import confine, decode
+confine.CODE = Path(sys.argv[1])
+with os.fdopen(int(sys.argv[2]), "rb") as orders, os.fdopen(int(sys.argv[3]), "wb") as answers:
+    decode.serve(orders, answers)
+"""
+
+
+@pytest.mark.parametrize(
+    ("guest", "why"),
+    [
+        pytest.param(LIBRARY_ELSEWHERE, "the decoder cannot be used on this host: .*'far_away'", id="a library"),
+        pytest.param(CODE_ELSEWHERE, r"its guests, .* from \S+/elsewhere: `pip install --editable", id="the project itself"),
+    ],
+)
+def test_code_that_lies_where_no_guest_may_read_is_named(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, guest: str, why: str
+) -> None:
+    """An install elsewhere is told as what it is: nothing is wrong with the kernel, and no file is to blame."""
+    elsewhere = tmp_path_factory.mktemp("install") / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "far_away.py").write_text("")
+    (elsewhere / "guest.py").write_text(guest)
+    with pytest.raises(InfrastructureFault, match=why) as caught:
+        decode(tmp_path, encoded(ramp()), MOST_SECONDS, program=(str(elsewhere / "guest.py"), str(elsewhere)))
+    assert caught.value.code is Code.LIBRARY_MISSING

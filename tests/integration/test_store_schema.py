@@ -2,6 +2,11 @@
 
 import asyncio
 import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
@@ -14,7 +19,7 @@ from voice_api.db.ledger import Ledger
 from voice_api.db.registry import Registry
 from voice_api.db.rounds import Rounds
 from voice_api.db.submissions import Submissions
-from voice_api.errors import DatabaseUnavailable, LedgerInvalid
+from voice_api.errors import DatabaseBusy, DatabaseUnavailable, LedgerInvalid
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, id=name) for name in query_names()])
@@ -149,6 +154,58 @@ async def test_unreachable_database(url: str) -> None:
     with pytest.raises(DatabaseUnavailable):
         async with open_pool(url):
             pass
+
+
+async def test_a_pool_that_is_lent_out_is_told_as_that(database_url: str) -> None:
+    """PostgreSQL is there: the sentence says whose connections are taken, and the pool goes on when one comes back."""
+    async with open_pool(database_url, size=1, patience=0.1) as pool:
+        async with pool.connection():
+            with pytest.raises(DatabaseBusy, match=r"all 1 connections of this process are in use, .* within 0.1 s") as busy:
+                async with pool.connection():
+                    pass
+        assert await Registry(pool).latest() is None
+    assert busy.value.code is Code.DATABASE_BUSY
+
+
+async def test_a_server_that_takes_no_more_connections_is_told_as_that(database_url: str) -> None:
+    """It answered, so nobody looks for it; the driver's message, which names the user, is not shown."""
+    parts = urlsplit(database_url)
+    login = parts._replace(netloc=f"nobody_more@{parts.netloc.rpartition('@')[2]}")
+    async with connection_to(database_url) as owner:
+        await owner.execute("create role nobody_more login connection limit 0")
+        try:
+            with pytest.raises(DatabaseBusy, match="PostgreSQL takes no more connections") as busy:
+                async with connection_to(urlunsplit(login)):
+                    pass
+        finally:
+            await owner.execute("drop role nobody_more")
+    assert (busy.value.code, "nobody_more" in str(busy.value)) == (Code.DATABASE_BUSY, False)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        pytest.param({"path": "/nowhere"}, "PostgreSQL has no database of the name in DATABASE_URL", id="no database"),
+        pytest.param({"netloc": "nobody@"}, "PostgreSQL refuses the login in DATABASE_URL", id="no login"),
+    ],
+)
+async def test_a_server_that_refuses_is_there(database_url: str, change: dict[str, str], said: str) -> None:
+    """Which part of the URL is wrong is told, and nothing of what stands in it."""
+    with pytest.raises(DatabaseUnavailable, match=said) as outage:
+        async with connection_to(urlunsplit(urlsplit(database_url)._replace(**change))):
+            pass
+    assert (outage.value.code, "nowhere" in str(outage.value)) == (Code.DATABASE_UNAVAILABLE, False)
+
+
+def test_a_checkout_may_lie_anywhere(tmp_path: Path) -> None:
+    """Migrations are found below a folder whose name is full of signs that a format would take for its own."""
+    folder = tmp_path / "100 % (here)s %d"
+    shutil.copytree(Path(migrate.__file__).parents[1], folder / "voice_api", ignore=shutil.ignore_patterns("web", "__pycache__"))
+    program = "from voice_api.db import migrate; print(migrate.MIGRATIONS); print(migrate.script_from(None))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=True, timeout=60)
+    place, script = done.stdout.split("\n", 1)
+    assert place.startswith(str(folder))
+    assert script == migrate.script_from(None) + "\n"
 
 
 async def test_connection_lost_while_lent(pool: Pool, database_url: str) -> None:

@@ -7,7 +7,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, fields
 from enum import Enum
 from functools import cache
@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from voice_api.errors import DatabaseUnavailable
+from voice_api.errors import DatabaseBusy, DatabaseUnavailable
 
 _OUTAGES = (
     OSError,
@@ -34,6 +34,13 @@ _OUTAGES = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InternalClientError,  # the driver's protocol lost its place: news of the connection's end crossed a query
 )
+_SENTENCES: Mapping[type[BaseException], str] = {
+    asyncpg.DiskFullError: "PostgreSQL's disk is full",
+    asyncpg.InvalidCatalogNameError: "PostgreSQL has no database of the name in DATABASE_URL",
+    asyncpg.InvalidAuthorizationSpecificationError: "PostgreSQL refuses the login in DATABASE_URL",
+    asyncpg.ReadOnlySQLTransactionError: "PostgreSQL only reads here: another server leads",
+}
+"""Servers that can be reached, and why they are of no use."""
 _NO_SCHEMA = "the database is not migrated: `voice db upgrade` makes its tables"
 _NOT_A_URL = "DATABASE_URL is not a PostgreSQL URL"
 _CONNECT_SECONDS = 10.0
@@ -58,11 +65,24 @@ class Pool:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """Lend a connection; raises DatabaseUnavailable when there is none, or when it breaks while lent."""
+        """Lend a connection; raises DatabaseUnavailable when there is none, or when it breaks while lent, and DatabaseBusy when others
+        hold them all for too long."""
         with _named_outages():
-            async with self._pool.acquire(timeout=self._lends_within) as connection:
+            async with AsyncExitStack() as held:
+                try:
+                    connection = await held.enter_async_context(self._pool.acquire(timeout=self._lends_within))
+                except TimeoutError as exc:
+                    self._complain_if_full(exc)
+                    raise
                 with _named_breaks(connection):
                     yield connection
+
+    def _complain_if_full(self, timeout: TimeoutError) -> None:
+        most = self._pool.get_max_size()
+        if self._pool.get_size() == most and self._pool.get_idle_size() == 0:
+            raise DatabaseBusy(
+                f"all {most} connections of this process are in use, and none came free within {self._lends_within:g} s"
+            ) from timeout
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -149,12 +169,23 @@ def _named_outages() -> Iterator[None]:
     try:
         yield
     except _OUTAGES as exc:
-        # The kind of error alone: messages of the driver may carry the address and the user.
-        raise DatabaseUnavailable(f"PostgreSQL cannot be reached ({type(exc).__name__})") from exc
+        raise _outage(exc) from exc
     except asyncpg.UndefinedTableError as exc:  # processes that start together with the first migration wait for it
         raise DatabaseUnavailable(_NO_SCHEMA) from exc
     except asyncpg.ClientConfigurationError as exc:
         raise DatabaseUnavailable(_NOT_A_URL) from exc
+
+
+def _outage(exc: BaseException) -> DatabaseUnavailable:
+    """The outage in a sentence of ours: messages of the driver may carry the address and the user."""
+    if isinstance(exc, asyncpg.TooManyConnectionsError):
+        return DatabaseBusy(
+            "PostgreSQL takes no more connections: as many are open as it allows (max_connections, or a role's own limit)"
+        )
+    for kind, sentence in _SENTENCES.items():
+        if isinstance(exc, kind):
+            return DatabaseUnavailable(sentence)
+    return DatabaseUnavailable(f"PostgreSQL cannot be reached ({type(exc).__name__})")
 
 
 def _checked(url: str) -> str:

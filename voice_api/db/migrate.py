@@ -64,6 +64,6 @@ async def _version(connection: Connection) -> str | None:
 
 def _config(output: io.StringIO) -> Config:
     config = Config(output_buffer=output)
-    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))  # it is read as a format
     config.set_main_option("path_separator", "os")
     return config

@@ -16,6 +16,7 @@ from scoring.competition import SubmissionLimits
 from scoring.errors import Code, InfrastructureFault, SubmissionFault, VoiceError
 from scoring.report import Gate
 from scoring.synthesis.synthesiser import Request
+from workers.sandbox.guest.confine import CODE
 from workers.sandbox.guest.frames import MAX_RATE, Frame, FrameKind, Malformed
 from workers.sandbox.guest.orders import Confinement, ModelTask, Task, encode
 from workers.sandbox.guest_process import DeadlinePassed, GuestDied, GuestProcess, TooManyThreads, TooMuchMemory
@@ -23,6 +24,10 @@ from workers.sandbox.guest_process import DeadlinePassed, GuestDied, GuestProces
 _CONFINE_SECONDS = 30.0
 _PREPARE_SECONDS = 120.0
 """Our own libraries load in this time, or the host is too slow; it is no part of a model's or a file's deadline."""
+_TWO_CODES = (
+    "this process runs the project from {here}, and its guests, which see installed packages alone, from {there}: "
+    "`pip install --editable {root}` into this environment, or start the program that is installed"
+)
 _KILLED_BY_LIMIT = {signal.SIGKILL, signal.SIGXCPU}
 
 _CPU_SHARE = 0.9
@@ -74,12 +79,14 @@ class CardFailed(Exception):
 def confine(guest: GuestProcess, walls: Confinement) -> dict[str, str]:
     """Let the guest build its walls and read its proof; return what keeps what, as the host permits it.
 
-    Raises InfrastructureFault(SANDBOX_UNAVAILABLE, HOST_TOO_SLOW).
+    Raises InfrastructureFault(SANDBOX_UNAVAILABLE, HOST_TOO_SLOW), and LIBRARY_MISSING where the guest is of other code than this process.
     """
     frame = _ask(guest, encode(replace(walls, gate=guest.gate)), "confine", _CONFINE_SECONDS)
     if frame.kind is not FrameKind.CONFINED:
         raise _unavailable("the guest did not report on its walls")
     report = json.loads(frame.payload)
+    if report["code"] != str(CODE):
+        raise InfrastructureFault(Code.LIBRARY_MISSING, _TWO_CODES.format(here=CODE, there=report["code"], root=CODE.parent))
     if report["open"]:
         raise _unavailable("; ".join(f"{name}: {why}" for name, why in sorted(report["open"].items())))
     guest.open_gate()

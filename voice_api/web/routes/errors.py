@@ -26,6 +26,7 @@ RULES: dict[Retry, str] = {
 
 _PASSING = {
     Code.DATABASE_UNAVAILABLE,
+    Code.DATABASE_BUSY,
     Code.REDIS_UNAVAILABLE,
     Code.CHAIN_UNAVAILABLE,
     Code.API_UNAVAILABLE,

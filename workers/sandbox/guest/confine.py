@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
+import scoring
 from workers.sandbox.guest import kernel, landlock, seccomp
 from workers.sandbox.guest.frames import Frame, FrameKind, send
 from workers.sandbox.guest.orders import Confinement, read_confinement
@@ -27,6 +28,8 @@ _ITSELF = ("/proc/self/fd", "/proc/self/maps", "/proc/self/stat", "/proc/self/st
 """All of /proc that a guest sees of itself: no list of the host's sockets, of its mounts or of its groups."""
 _ALL_OF_ITSELF = ("/proc/self",)
 """A card's driver reads more of it than others. Its folder `net` shows the sockets of all, where a host permits no namespaces."""
+CODE = Path(scoring.__file__).resolve().parent
+"""The project's code as this process imports it. A guest is a Python of its own, and may find another than its worker does."""
 _THREADS = Path("/proc/self/task")
 """The driver of a card begins only where it can name its threads, which it does by writing here."""
 
@@ -39,7 +42,8 @@ def enter(orders: BinaryIO, answers: BinaryIO) -> Confinement | None:
         found = open_walls(walls)
     except OSError as exc:
         used, found = {}, {"walls": str(exc)}
-    send(answers, Frame(FrameKind.CONFINED, payload=json.dumps({"used": used, "open": found}).encode()))
+    report = {"used": used, "open": found, "code": str(CODE)}
+    send(answers, Frame(FrameKind.CONFINED, payload=json.dumps(report).encode()))
     return None if found else walls
 
 

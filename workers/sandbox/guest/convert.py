@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from scoring.errors import InfrastructureFault
-from workers.sandbox.guest.confine import close_memory, enter
+from workers.sandbox.guest.confine import enter
 from workers.sandbox.guest.frames import Frame, FrameKind, reason, send
 from workers.sandbox.guest.orders import CheckpointTask, read_checkpoint_task
+from workers.sandbox.guest.prepare import prepared
 
 Convert = Callable[[Path, Path], None]
 """A checkpoint → a new file of safetensors; raises InfrastructureFault for what is no checkpoint."""
@@ -27,14 +28,14 @@ def converter() -> Convert:
 
 
 def serve(orders: BinaryIO, answers: BinaryIO, prepare: Callable[[], Convert] = converter) -> None:
-    """Convert the one file that is ordered: PREPARED, then LOADED, or NOT_LOADED with the reason, or OUT_OF_MEMORY."""
+    """Convert the one file that is ordered: PREPARED, then LOADED, or NOT_LOADED with the reason, or OUT_OF_MEMORY; NOT_PREPARED alone."""
     walls = enter(orders, answers)
     task = read_checkpoint_task(orders) if walls else None
     if walls is None or task is None:
         return
-    convert = prepare()
-    close_memory(walls)
-    send(answers, Frame(FrameKind.PREPARED))
+    convert = prepared(prepare, walls, answers)
+    if convert is None:
+        return
     send(answers, _convert(convert, task))
 
 

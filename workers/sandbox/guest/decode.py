@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from scoring.errors import PlatformError
-from workers.sandbox.guest.confine import close_memory, enter
+from workers.sandbox.guest.confine import enter
 from workers.sandbox.guest.frames import Frame, FrameKind, reason, send
 from workers.sandbox.guest.orders import FileTask, read_file_task
+from workers.sandbox.guest.prepare import prepared
 
 if TYPE_CHECKING:
     from scoring.audio.sound_file import Samples
@@ -29,14 +30,14 @@ def reader() -> Read:
 
 
 def serve(orders: BinaryIO, answers: BinaryIO, prepare: Callable[[], Read] = reader) -> None:
-    """Decode the one file that is ordered: PREPARED, then SAMPLE, or NOT_LOADED with the reason, or OUT_OF_MEMORY."""
+    """Decode the one file that is ordered: PREPARED, then SAMPLE, or NOT_LOADED with the reason, or OUT_OF_MEMORY; NOT_PREPARED alone."""
     walls = enter(orders, answers)
     task = read_file_task(orders) if walls else None
     if walls is None or task is None:
         return
-    read = prepare()
-    close_memory(walls)
-    send(answers, Frame(FrameKind.PREPARED))
+    read = prepared(prepare, walls, answers)
+    if read is None:
+        return
     send(answers, _decode(read, task))
 
 
