@@ -29,7 +29,7 @@ _PASSWORD_BYTES = 32
 _SERVICE_KEY_BYTES = 32
 _OTHER_USERS = {"postgres_password": None, "grafana_password": GRAFANA}
 """Readers of files that our images do not read."""
-LOGINS = ("api", "dispatcher", "worker", "validator")
+LOGINS = ("api", "dispatcher", "worker", "validator", "backup")
 """Services that connect to the database as themselves, with the rights of their job; `voice` owns the tables and only sets them up."""
 
 

@@ -146,6 +146,29 @@ class RetentionSettings(StoreSettings):
         return RetentionPolicy(age=timedelta(days=self.days), most_bytes=self.most_bytes or None)
 
 
+class BackupSettings(StoreSettings):
+    """`voice backup`: the database, the rules and the store that are backed up, and the folder for that; the keys to it are in none."""
+
+    database_url: DatabaseUrl = Field(validation_alias="DATABASE_URL")
+    data: Path = Field(default=Path(".voice"), validation_alias="VOICE_DATA")
+    competition: CompetitionPath = Field(default=DEFAULT_PATH, validation_alias="VOICE_COMPETITION")
+    backups_folder: Path | None = Field(default=None, validation_alias="VOICE_BACKUPS")
+    every_hours: float = Field(default=24.0, gt=0, le=8_760, validation_alias="VOICE_BACKUP_HOURS")
+    """`voice backup run`: between two backups."""
+    keep: int = Field(default=7, ge=1, le=10_000, validation_alias="VOICE_BACKUP_KEEP")
+    """`voice backup run`: backups that stay."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the backups."""
+        return self.backups_folder or self.data / "backups"
+
+    @property
+    def place(self) -> StorePlace:
+        """Where the store is: as a worker has it."""
+        return self.store_place or self.data / "store"
+
+
 class LogFormat(StrEnum):
     """The form of the logs: for people, or for machines."""
 

@@ -19,6 +19,9 @@ COMMANDS: Mapping[str, CommandEntry] = {
     ),
     "db": CommandEntry("neurons.cli.daemons:database", RUN, "The database."),
     "store": CommandEntry("neurons.cli.operator.store:app", RUN, "The store of audio and receipts."),
+    "backup": CommandEntry(
+        "neurons.cli.operator.backup:app", RUN, "Backups of the database, the rules and the names of the store's files."
+    ),
     "operator": CommandEntry("neurons.cli.operator.commands:app", RUN, "An operator's views and orders"),
     "miner": CommandEntry("neurons.cli.miner.commands:app", MINE, "The miner's tools."),
     "demo": CommandEntry("neurons.cli.dev.demo:demo", LISTEN, "Run the whole network on this machine"),

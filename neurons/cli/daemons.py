@@ -56,7 +56,7 @@ def dispatcher() -> None:
 
     settings = DispatcherSettings()
     metrics = DispatcherMetrics()
-    _run(lambda stop: process.run(settings, stop, metrics), metrics.registry)
+    run_daemon(lambda stop: process.run(settings, stop, metrics), metrics.registry)
 
 
 @worker.callback()
@@ -100,7 +100,7 @@ def queue_run(options: ChainOptions, competition: CompetitionFile = None) -> Non
         async with open_chain(settings) as chain, VoiceApi(settings.api_url, keys, settings.api_hotkey) as client:
             await daemon.run(chain, client, schedule, settings.pause, stop=stop, ticks=ticks)
 
-    _run(serve, ticks.registry)
+    run_daemon(serve, ticks.registry)
 
 
 @validator.command("run")
@@ -147,14 +147,14 @@ def validator_run(
         from neurons.validator.follow import daemon
 
         followed = daemon.Followed.of(settings)
-        _run(
+        run_daemon(
             lambda stop: daemon.serve(
                 url, opening=opening, signer=signer, terms=terms, followed=followed, stop=stop, ticks=ticks
             ),
             ticks.registry,
         )
     else:
-        _run(lambda stop: process.serve(url, opening, signer, terms, stop=stop, ticks=ticks), ticks.registry)
+        run_daemon(lambda stop: process.serve(url, opening, signer, terms, stop=stop, ticks=ticks), ticks.registry)
 
 
 @database.command("upgrade")
@@ -188,7 +188,7 @@ def database_logins(
     asyncio.run(roles.ensure_logins(MigrationSettings().database_url.get_secret_value(), logins))
 
 
-def _run(serve: "Callable[[Shutdown], Coroutine[Any, Any, None]]", registry: "CollectorRegistry") -> None:
+def run_daemon(serve: "Callable[[Shutdown], Coroutine[Any, Any, None]]", registry: "CollectorRegistry") -> None:
     """Run a daemon until SIGTERM or SIGINT ends it between two ticks, and show its numbers."""
     from neurons.shutdown import Shutdown
     from voice_api.runtime.process_metrics import exposed

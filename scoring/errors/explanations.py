@@ -225,5 +225,17 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "A kept sound is not the one that was judged.",
         "Operator: put the file back from a copy of the store. Nothing that was decided changes: receipts bind the sound by its hash.",
     ),
+    Code.BACKUP_NOT_WRITTEN: Explanation(
+        "The backup could not be written; no file is left.",
+        "Make room on the disk that the message names, or name another folder. Earlier backups are as they were.",
+    ),
+    Code.BACKUP_DAMAGED: Explanation(
+        "The file is no backup, or is damaged.",
+        "Take another one: `voice backup verify FILE` says which are whole.",
+    ),
+    Code.SCHEMA_UNKNOWN: Explanation(
+        "A newer release made this; this one does not know its schema.",
+        "Install the release that the message names, or a newer one.",
+    ),
     Code.INTERNAL: Explanation("The service failed.", "Report it with the request id."),
 }

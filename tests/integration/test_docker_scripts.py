@@ -88,8 +88,8 @@ def test_each_process_has_a_login_of_its_own(make_secrets: ModuleType, tmp_path:
     make_secrets.make_passwords(tmp_path, make_secrets.Readers())
     found = [Login.of((tmp_path / f"database_url_{name}").read_text()) for name in make_secrets.LOGINS]
 
-    assert [login.name for login in found] == ["api", "dispatcher", "worker", "validator"]
-    assert len({login.password for login in found} | {(tmp_path / "postgres_password").read_text()}) == 5
+    assert [login.name for login in found] == ["api", "dispatcher", "worker", "validator", "backup"]
+    assert len({login.password for login in found} | {(tmp_path / "postgres_password").read_text()}) == 6
 
 
 def test_secrets_that_exist_are_kept(make_secrets: ModuleType, tmp_path: Path) -> None:

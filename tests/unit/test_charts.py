@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from neurons.validator.follow.daemon import Gauges
 from scoring.errors import Code
 from voice_api.db.states import AuditOutcome
-from voice_api.runtime.process_metrics import ApiMetrics, DispatcherMetrics, Ticks, ValidatorMetrics, WorkerMetrics
+from voice_api.runtime.process_metrics import ApiMetrics, BackupMetrics, DispatcherMetrics, Ticks, ValidatorMetrics, WorkerMetrics
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
@@ -44,7 +44,7 @@ def registries() -> list[CollectorRegistry]:
     """What each process shows when it has just started."""
     follower = Ticks()
     Gauges.beside(follower)
-    every = (DispatcherMetrics(), follower, ValidatorMetrics(), WorkerMetrics(), ApiMetrics())
+    every = (BackupMetrics(), DispatcherMetrics(), follower, ValidatorMetrics(), WorkerMetrics(), ApiMetrics())
     return [each.registry for each in every]
 
 
@@ -105,7 +105,7 @@ def test_every_process_is_asked_where_it_answers() -> None:
         )
         assert named == [f"{job['job_name']}:{port}"]
         assert set(service["networks"]) & set(SERVICES["prometheus"]["networks"])
-    assert {job["job_name"] for job in JOBS} == {"api", "dispatcher", "model-queue", "validator", "worker"}
+    assert {job["job_name"] for job in JOBS} == {"api", "backup", "dispatcher", "model-queue", "validator", "worker"}
     [workers] = [job["dns_sd_configs"][0]["names"] for job in JOBS if job["job_name"] == "worker"]
     assert workers == [name for name in SERVICES if name.endswith("worker")]
 

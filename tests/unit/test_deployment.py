@@ -16,7 +16,7 @@ from scoring.judges import weights
 from voice_api.db.roles import ROLES
 from workers.sandbox.limits import PROCESSES, WORKER_BYTES
 
-LOGINS = ("api", "dispatcher", "worker", "validator")
+LOGINS = ("api", "dispatcher", "worker", "validator", "backup")
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = ROOT / "docker" / "Dockerfile"
 IMAGES = ("api", "dispatcher", "model-queue", "validator", "worker")
@@ -30,6 +30,8 @@ OBSERVERS = {"prometheus", "grafana"}
 USERS = {"postgres": None, "prometheus": "65534:65534", "grafana": "472:0"}
 """Whom an image of others' runs as; every other is ours."""
 ONE_SHOT = {"migrate", "certify", "prune"}
+KEEPER = "backup"
+"""Keeps the backups; it runs from the API's image, which may read every store, and is no server."""
 ON_CARDS, FOR_SPEECH = "gpu-worker", "speech-worker"
 SECRET = re.compile(r"password|token|secret|database_url|redis_url|mnemonic|seed", re.IGNORECASE)
 START_AS_ROOT = {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"}
@@ -71,7 +73,7 @@ def test_each_process_has_an_image_of_its_own() -> None:
     """Each is a target of the one Dockerfile, and each target is one that the stack runs or that others begin with."""
     targets = {service["build"]["target"] for service in BUILT.values()}
 
-    assert set(IMAGES) == targets == set(BUILT) - ONE_SHOT - {ON_CARDS, FOR_SPEECH}
+    assert set(IMAGES) == targets == set(BUILT) - ONE_SHOT - {ON_CARDS, FOR_SPEECH, KEEPER}
     assert {service["build"]["dockerfile"] for service in BUILT.values()} == {"docker/Dockerfile"}
     assert set(_stages()) - targets == {"wheel", "base", "daemon"}
     assert [service["image"] for service in BUILT.values()] == [
@@ -208,7 +210,7 @@ def test_what_enters_a_build(path: str, enters: bool) -> None:
 
 def test_the_stack_is_whole() -> None:
     """Two stores, what runs once, each process, and on request those who observe them, workers on cards or for speech, and who clears."""
-    processes = {"api", "dispatcher", "worker", "model-queue", "validator", ON_CARDS, FOR_SPEECH}
+    processes = {"api", "dispatcher", "worker", "model-queue", "validator", KEEPER, ON_CARDS, FOR_SPEECH}
     assert set(SERVICES) == STORES | ONE_SHOT | OBSERVERS | processes
     assert {SERVICES["postgres"]["image"], SERVICES["redis"]["image"]} == {"postgres:18", "valkey/valkey:8.1"}
     asked_for = {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service}
@@ -255,7 +257,7 @@ def test_a_service_has_a_health_check(name: str) -> None:
     check = SERVICES[name].get("healthcheck")
 
     assert (check or {}).get("disable", False) is (name in ONE_SHOT)
-    assert (check is not None and "test" in check) is (name in STORES | OBSERVERS)
+    assert (check is not None and "test" in check) is (name in STORES | OBSERVERS | {KEEPER})
 
 
 @each_service
@@ -301,6 +303,7 @@ def test_redis_asks_for_its_password() -> None:
         ),
         pytest.param("model-queue", [], id="model-queue"),
         pytest.param("validator", [{"source": "database_url_validator", "target": "database_url"}], id="validator"),
+        pytest.param(KEEPER, [{"source": "database_url_backup", "target": "database_url"}], id=KEEPER),
         pytest.param("prometheus", [], id="prometheus"),
         pytest.param("grafana", ["grafana_password"], id="grafana"),
     ],
@@ -350,6 +353,7 @@ def test_the_store_is_written_by_workers_and_read_by_the_api() -> None:
 
     assert {name: each for name, each in mounted.items() if each} == {
         "api": ["store:/store:ro"],
+        KEEPER: ["store:/store:ro"],
         "prune": ["store:/store"],
         "worker": ["store:/store"],
         ON_CARDS: ["store:/store"],
@@ -423,6 +427,7 @@ def test_networks_hold_only_those_who_talk() -> None:
         "dispatcher": {"database", "redis", "metrics"},
         "certify": {"nowhere"},
         "prune": {"database"},
+        KEEPER: {"database", "metrics"},
         "worker": {"database", "redis", "hub", "worker-metrics"},
         ON_CARDS: {"database", "redis", "hub", "worker-metrics"},
         FOR_SPEECH: {"database", "redis", "hub", "worker-metrics"},
@@ -526,6 +531,6 @@ def test_the_check_changes_nothing_of_the_confinement() -> None:
     hub = CHECK["services"]["hub"]
     changed = {name: set(service) for name, service in CHECK["services"].items() if name != "hub"}
 
-    volumes = {name: {"volumes"} for name in ("api", "worker", FOR_SPEECH, "model-queue", "validator")}
+    volumes = {name: {"volumes"} for name in ("api", "worker", FOR_SPEECH, KEEPER, "model-queue", "validator")}
     assert changed == volumes | {"redis": {"image"}}
     assert (hub["read_only"], hub["user"], hub["cap_drop"], hub["networks"]) == (True, "10001:10001", ["ALL"], ["hub"])

@@ -25,7 +25,7 @@ PACKAGES = (
 """Where domain words name classes; elsewhere they are those of HTTP, of files or of signals."""
 PLAIN = set(
     """
-    ActorKind Ask Assignment Candidacy CarriedOver ChainConnection Circumstances Combine
+    ActorKind Ask Assignment Candidacy ByteSink ByteSource CarriedOver ChainConnection Circumstances Combine
     CurrentJob Daemon DaemonOptions Database Depth Deviation Divergence Draw Drawn
     Due EarlierOwner End EntryOutline FileLine FirstWords Followed Form Gauges Grammar
     Hold Known Loss Made Mechanism NotTried NotYet NotYetPublic OneConnection Operations

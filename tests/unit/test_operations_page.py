@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 LINES = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
 SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
-COMPOSE_VERBS = {"up", "stop", "exec", "logs", "ps"}
+COMPOSE_VERBS = {"up", "stop", "exec", "run", "cp", "logs", "ps"}
 SECTIONS = [
     "A job is stuck",
     "A host is dead",
@@ -52,7 +52,9 @@ def test_a_command_of_compose_names_services_that_exist(line: str) -> None:
     """After its verb and options come services, or one and what it runs."""
     verb, *rest = [word for word in shlex.split(line)[2:] if not word.startswith("-") and "=" not in word]
     assert verb in COMPOSE_VERBS
-    named = rest[:1] if verb == "exec" else rest
+    if verb == "cp":
+        rest = [rest[0].partition(":")[0]]
+    named = rest[:1] if verb in ("exec", "run") else rest
     assert [name for name in named if name not in SERVICES] == []
 
 

@@ -132,7 +132,7 @@ async def connect(
             _checked(url),
             min_size=0 if lazy else 1,
             max_size=size,
-            init=_speak_json,
+            init=speak_json,
             timeout=lends_within,
             command_timeout=answers_within,
             server_settings={"application_name": application},
@@ -214,7 +214,8 @@ def _ended(connection: Connection) -> bool:
         return True  # the pool has taken it back, as it does when a connection ends
 
 
-async def _speak_json(connection: Connection) -> None:
+async def speak_json(connection: Connection) -> None:
+    """Let a connection take JSON columns as Python's values."""
     for kind in ("json", "jsonb"):
         await connection.set_type_codec(kind, encoder=_encode, decoder=_decode, schema="pg_catalog")
 

@@ -42,10 +42,18 @@ def head() -> str:
     return newest
 
 
-def script_from(revision: str | None) -> str:
-    """The SQL that leads from a revision (None: an empty database) to the newest, in one transaction."""
+def revisions() -> tuple[str, ...]:
+    """Every revision that this release knows, oldest first."""
+    known = ScriptDirectory.from_config(_config(io.StringIO())).walk_revisions()
+    return tuple(script.revision for script in reversed(list(known)))
+
+
+def script_from(revision: str | None, to: str = "head", *, whole: bool = True) -> str:
+    """The SQL that leads from a revision (None: an empty database) to another: a `whole` transaction, or part of the caller's."""
     script = io.StringIO()
-    command.upgrade(_config(script), f"{revision or 'base'}:head", sql=True)
+    config = _config(script)
+    config.attributes["whole"] = whole
+    command.upgrade(config, f"{revision or 'base'}:{to}", sql=True)
     return script.getvalue()
 
 

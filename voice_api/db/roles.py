@@ -25,6 +25,7 @@ ROLES: Mapping[str, str] = MappingProxyType(
         "worker": "voice_worker",
         "validator": "voice_validator",
         "reader": "voice_reader",
+        "backup": "voice_backup",
     }
 )
 """The role of each process's login."""

@@ -4,7 +4,7 @@ do $$
 declare
     role text;
 begin
-    foreach role in array array['voice_api', 'voice_worker', 'voice_validator', 'voice_reader'] loop
+    foreach role in array array['voice_api', 'voice_worker', 'voice_validator', 'voice_reader', 'voice_backup'] loop
         if not exists (select from pg_roles where rolname = role) then
             execute format('create role %I', role);
         end if;
@@ -13,10 +13,10 @@ begin
 end $$;
 
 revoke create on schema public from public;
-revoke all on all tables in schema public from public, voice_api, voice_worker, voice_validator, voice_reader;
-revoke all on all sequences in schema public from public, voice_api, voice_worker, voice_validator, voice_reader;
-revoke all on schema public from voice_api, voice_worker, voice_validator, voice_reader;
-grant usage on schema public to voice_api, voice_worker, voice_validator, voice_reader;
+revoke all on all tables in schema public from public, voice_api, voice_worker, voice_validator, voice_reader, voice_backup;
+revoke all on all sequences in schema public from public, voice_api, voice_worker, voice_validator, voice_reader, voice_backup;
+revoke all on schema public from voice_api, voice_worker, voice_validator, voice_reader, voice_backup;
+grant usage on schema public to voice_api, voice_worker, voice_validator, voice_reader, voice_backup;
 
 grant select on
     alembic_version, transitions, registry, neurons, rounds, rounds_with_pending, submissions, submissions_with_score, evaluations,
@@ -86,3 +86,7 @@ grant update (
 grant update (state, closed_at) on rounds to voice_validator;
 grant insert (submission_id, round, track, queue, priority) on evaluations to voice_validator;
 grant update (state, finished_at, parked_why, reason, token, lease_until) on evaluations to voice_validator;
+
+-- Backups: every table, those too that are made later, but for what only people's requests put there; nothing is written.
+grant select on all tables in schema public to voice_backup;
+revoke select on idempotency, speeches, validations, workers from voice_backup;

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, start_http_server
@@ -89,6 +89,35 @@ class ValidatorMetrics:
         self._held.set(held)
         for kind in RefusalClass:
             self._stopped.labels(kind.value).set(kind is stopped)
+
+
+class BackupMetrics:
+    """The backups': how old the newest is, how large it was, and how many failed."""
+
+    def __init__(self) -> None:
+        self.registry = new_registry()
+        self._since = time.time()
+        age = Gauge(
+            "voice_backup_age_seconds",
+            "Since the newest backup was begun; where there is none, since this process started.",
+            registry=self.registry,
+        )
+        age.set_function(lambda: time.time() - self._since)
+        self._bytes = Gauge("voice_backup_bytes", "Size of the last backup that this process made.", registry=self.registry)
+        self._failures = Counter("voice_backup_failures", "Backups that failed.", registry=self.registry)
+
+    def newest(self, at: datetime | None) -> None:
+        """Show the age of the newest backup; None where there is none."""
+        if at is not None:
+            self._since = at.timestamp()
+
+    def made(self, size: int) -> None:
+        """Show the size of a backup."""
+        self._bytes.set(size)
+
+    def failed(self) -> None:
+        """Count a backup that failed."""
+        self._failures.inc()
 
 
 class DispatcherMetrics:

@@ -2,6 +2,6 @@
 
 from alembic import context
 
-context.configure(dialect_name="postgresql", transactional_ddl=True)
+context.configure(dialect_name="postgresql", transactional_ddl=context.config.attributes["whole"])
 with context.begin_transaction():
     context.run_migrations()
