@@ -16,7 +16,7 @@ import numpy as np
 from neurons.localnet.services import start_postgres
 from scoring.types import SubmissionId
 from voice_api.db import migrate
-from voice_api.db.copies import NearCopies
+from voice_api.db.copies import NearCopies, SketchRecord
 from voice_api.db.database import connection_to, open_pool
 
 _LOAD = """
@@ -24,8 +24,8 @@ set local session_replication_role = replica;
 insert into submissions (hotkey, commit_block, tiebreak, public_key, commitment, repo, revision, tag, refused, state)
 select 'hotkey-' || n % 10000, n, md5(n::text), repeat(md5(n::text), 2), 'v2', 'a/b-' || n, repeat('a', 40), md5(n::text), false, 'scored'
 from generate_series(1, {artifacts}) n;
-insert into sketches (submission_id, bands, sketch)
-select n, array(
+insert into sketches (submission_id, key_id, bands, sketch)
+select n, 1, array(
     select ('x' || substr(md5(
         case when band = 1 then n % 1000 when n % 50 = 0 and band > 8 then n - 1 else n end || ':' || band
     ), 1, 16))::bit(64)::bigint
@@ -48,9 +48,9 @@ async def measure(url: str, artifacts: int, questions: int) -> str:
     async with open_pool(url, size=1) as pool:
         copies = NearCopies(pool)
         async with pool.connection() as connection:
-            query = "select bands from sketches where submission_id = $1"
-            bands = [await connection.fetchval(query, number) for number in asked]
-        for number, own in zip(asked, bands, strict=True):
+            query = "select key_id, bands, sketch from sketches where submission_id = $1"
+            kept = [SketchRecord(*await connection.fetchrow(query, number)) for number in asked]
+        for number, own in zip(asked, kept, strict=True):
             began = time.perf_counter()
             found = await copies.alike(number, own)
             times.append(1000.0 * (time.perf_counter() - began))

@@ -30,6 +30,7 @@ from scoring.competition import Track
 from scoring.model.fingerprint import fingerprint
 from scoring.progress import NO_PROGRESS
 from scoring.synthesis.families import FAMILIES
+from workers.evaluation.bases import BaseStore
 from workers.evaluation.environments import EnvironmentStore
 from workers.evaluation.obtain import LocalModel
 from workers.evaluation.parts import PartStore
@@ -148,6 +149,7 @@ def whole_round(voice: BenchVoice, sandbox: Sandbox, reference: ReferenceGuest, 
         reference=reference,
         panel=LastPanel(),
         parts=GivenParts(voice.parts),
+        bases=BaseStore("", folder / "bases"),
         environments=EnvironmentStore(folder / "environments", installs=False),
     )
     rules = rules_for(voice.family)

@@ -64,6 +64,7 @@ def run() -> None:
         reference=ReferenceGuest(sandbox, {"cpu": timedelta(seconds=1)}),
         panel=cast(Any, None),
         parts=cast(Any, None),
+        bases=cast(Any, None),
         environments=cast(Any, None),
     )
     vars(main)["open_tools"] = lambda *_settings, **_more: tools

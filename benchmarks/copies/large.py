@@ -69,14 +69,14 @@ def _write(path: Path, gigabytes: float) -> int:
 def _measure(folder: Path, gigabytes: float, cold: bool) -> LargeFile:
     """In a process of its own, whose memory is that of hash and sketch."""
     from scoring.model.fingerprint import fingerprint
-    from scoring.model.sketch import sketch
+    from scoring.model.sketch import SketchKey, sketch
     from scoring.progress import NO_PROGRESS
 
     path = folder / "model.safetensors"
     load = round(os.getloadavg()[0], 1)
     read, _ = _seconds(lambda: _read(path), path, cold)
     hashed, hashed_cpu = _seconds(lambda: fingerprint(folder, NO_PROGRESS), path, cold)
-    sketched, sketched_cpu = _seconds(lambda: sketch(folder, NO_PROGRESS), path, cold)
+    sketched, sketched_cpu = _seconds(lambda: sketch(folder, SketchKey(1, bytes(32)), NO_PROGRESS), path, cold)
     return LargeFile(
         gigabytes=round(gigabytes, 2),
         cold=cold,

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from benchmarks.copies.speaking import Speaker
@@ -21,11 +20,13 @@ from scoring.audio import similarity as similarity_code
 from scoring.audio.similarity import similarity
 from scoring.model import nearness as nearness_code
 from scoring.model.nearness import Base, base_of, nearness
-from scoring.model.sketch import Sketch, sketch
+from scoring.model.sketch import Sketch, SketchKey, sketch
 from scoring.progress import NO_PROGRESS
 
 MEMORY = Path("/dev/shm")
 """Where a network is written for its sketch: faster than a disk, where there is one."""
+KEY = SketchKey(1, bytes(32))
+"""Known to everybody, which no database's is: no rewrite of this study makes use of that."""
 LEAST_CHANGE = 1e-7
 """Of a sound, as 1 minus likeness: below, 16 bits tell nothing."""
 
@@ -77,12 +78,12 @@ class Laboratory:
 
     def prepare(self) -> None:
         """Measure the base; what was measured with another sketch is thrown away."""
-        self._bases.append(base_of(self.base_folder))
+        self._bases.append(base_of(self.base_folder, KEY, NO_PROGRESS))
         self.folder.mkdir(parents=True, exist_ok=True)
         stamp = self.folder / "sketch.sha256"
         own = hashlib.sha256(self._bases[0].sketches[0].to_bytes()).hexdigest()
         if not stamp.is_file() or stamp.read_text(encoding="utf-8") != own:
-            for path in (*self.folder.glob("*.npz"), *self.folder.glob("pairs-*.json")):
+            for path in (*self.folder.glob("*.sketch"), *self.folder.glob("pairs-*.json")):
                 path.unlink()
             stamp.write_text(own, encoding="utf-8")
         self._base = self.measure("base", {})
@@ -91,24 +92,32 @@ class Laboratory:
 
     def known(self, name: str) -> Measured | None:
         """What was measured under a name before."""
-        path = self._path(name)
-        if not path.is_file():
-            return None
-        with np.load(path) as kept:
-            return _kept(kept)
+        path = self._path(name, ".sketch")
+        return Measured(Sketch.from_bytes(path.read_bytes()), self._known_clips(name)) if path.is_file() else None
 
     def measure(self, name: str, changed: Tensors, settings: Mapping[str, float] | None = None, speaks: bool = True) -> Measured:
         """Sketch and clips of the base with some of its tensors changed."""
         found = self.known(name)
         if found is not None and (found.clips or not speaks):
             return found
-        clips = self.speaker.say({**self.base, **changed}, settings) if speaks else []
+        clips = self._known_clips(name)
+        if speaks and not clips:
+            clips = self.speaker.say({**self.base, **changed}, settings)
+            _keep(self._path(name, ".npz"), clips)
         made = Measured(self._sketch(changed), clips)
-        _keep(self._path(name), made)
+        self._path(name, ".sketch").write_bytes(made.sketch.to_bytes())
         return made
 
-    def _path(self, name: str) -> Path:
-        return self.folder / f"{hashlib.sha256(name.encode()).hexdigest()[:20]}.npz"
+    def _known_clips(self, name: str) -> Sequence[bytes]:
+        """What was said under a name before, whatever its weights were measured with."""
+        path = self._path(name, ".npz")
+        if not path.is_file():
+            return []
+        with np.load(path) as kept:
+            return [kept[key].tobytes() for key in sorted(kept)]
+
+    def _path(self, name: str, suffix: str) -> Path:
+        return self.folder / f"{hashlib.sha256(name.encode()).hexdigest()[:20]}{suffix}"
 
     def _sketch(self, changed: Tensors) -> Sketch:
         """The changed tensors' sketches beside the base's own."""
@@ -119,7 +128,7 @@ class Laboratory:
             folder = Path(name)
             shutil.copy(self.base_folder / "config.json", folder)
             save_file({key: tensor.contiguous() for key, tensor in changed.items()}, folder / "model.safetensors")
-            return Sketch({**own.tensors, **sketch(folder, NO_PROGRESS).tensors})
+            return Sketch({**own.tensors, **sketch(folder, KEY, NO_PROGRESS).tensors})
 
     def pair(self, one: tuple[str, Measured], other: tuple[str, Measured]) -> Pair:
         """Two networks, compared."""
@@ -163,16 +172,10 @@ class Laboratory:
         return (1.0 - likeness) / max(1.0 - nearest, LEAST_CHANGE)
 
 
-def _kept(arrays: Mapping[str, NDArray[np.uint8]]) -> Measured:
-    clips = [arrays[key].tobytes() for key in sorted(arrays) if key != "sketch"]
-    return Measured(Sketch.from_bytes(arrays["sketch"].tobytes()), clips)
-
-
-def _keep(path: Path, measured: Measured) -> None:
+def _keep(path: Path, clips: Sequence[bytes]) -> None:
     """Whole or not at all: a run may be ended at any time."""
-    parts = {"sketch": measured.sketch.to_bytes(), **{f"clip{number}": clip for number, clip in enumerate(measured.clips)}}
     half = path.with_suffix(".half.npz")
-    np.savez(half, **{name: np.frombuffer(part, np.uint8) for name, part in parts.items()})  # type: ignore[arg-type]
+    np.savez(half, **{f"clip{number}": np.frombuffer(clip, np.uint8) for number, clip in enumerate(clips)})  # type: ignore[arg-type]
     half.rename(path)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.copies.measuring import Laboratory, Measured, Pair, draw
+from benchmarks.copies.measuring import KEY, Laboratory, Measured, Pair, draw
 from benchmarks.copies.recipes import RECIPES, Half
 from benchmarks.copies.rewrites import Rewrite, rewrites
 from benchmarks.copies.speaking import Court
@@ -133,7 +133,7 @@ class Study:
         found: dict[str, list[Sketch]] = {"vits": [], "csm": [], "llama_snac": [], "pocket_tts": []}
         for seed in range(TINY_SEEDS):
             vits.build(folder / f"vits{seed}", seed=seed)
-            found["vits"].append(sketch(folder / f"vits{seed}", NO_PROGRESS))
+            found["vits"].append(sketch(folder / f"vits{seed}", KEY, NO_PROGRESS))
             self._advance("tiny networks")
         builders: Mapping[str, Callable[..., object]] = {
             "csm": csm.build,
@@ -143,7 +143,7 @@ class Study:
         for family, build in builders.items():
             for seed in range(OTHER_SEEDS):
                 build(folder / f"{family}{seed}", seed=seed)
-                found[family].append(sketch(folder / f"{family}{seed}", NO_PROGRESS))
+                found[family].append(sketch(folder / f"{family}{seed}", KEY, NO_PROGRESS))
         return found
 
     def _points(self, recipe: Recipe) -> list[tuple[str, Measured]]:

@@ -5,10 +5,17 @@ from typing import Annotated
 
 from pydantic import Field
 
-from scoring.model.pinned import Checksum
+from scoring.model.pinned import Checksum, Repo, Revision
 from scoring.schema import StrictModel
 
 _Count = Annotated[int, Field(ge=1)]
+
+
+class PinnedBase(StrictModel):
+    """The public home of a model that everybody may train from."""
+
+    repo: Repo
+    revision: Revision
 
 
 class CopyRules(StrictModel):
@@ -29,5 +36,5 @@ class CopyRules(StrictModel):
     """So many prompts of a round are compared."""
     appeal_hours: _Count
     """The owner of a model that was set aside has so long to object before an operator may end it as a copy."""
-    bases: Mapping[Checksum, Checksum] = {}
-    """Models that everybody may train from, by content hash, each with the SHA-256 of its sketches: they are nobody's lineage."""
+    bases: Mapping[Checksum, PinnedBase] = {}
+    """Models that everybody may train from, by content hash: they are nobody's lineage, and what a training changed is told from them."""

@@ -18,11 +18,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.model.fingerprint import fingerprint
-from scoring.model.sketch import Floats, Sketch, sketch
-from scoring.progress import NO_PROGRESS
+from scoring.model.canonical_tensor import Narrow
+from scoring.model.fingerprint import OnBytes, fingerprint
+from scoring.model.sketch import Floats, Sketch, SketchKey, sketch
 from scoring.types import ContentHash
 
+_PRECISIONS: tuple[Narrow | None, ...] = (None, "F16", "BF16")
 _LEAST_CHANGE = 5e-4
 """A tensor of norm 1 that moved less from the base was not trained: rounding to float16 moves it by 2.8e-4."""
 _SAME_BASE = 0.5
@@ -51,10 +52,14 @@ class Nearness:
     """The base from which both were trained, if one is known."""
 
 
-def base_of(model_dir: Path) -> Base:
-    """A base from its folder; raises SubmissionFault as `fingerprint`."""
-    rounded = (sketch(model_dir, NO_PROGRESS), sketch(model_dir, NO_PROGRESS, "F16"), sketch(model_dir, NO_PROGRESS, "BF16"))
-    return Base(fingerprint(model_dir, NO_PROGRESS).content, rounded)
+def base_of(model_dir: Path, key: SketchKey, on_bytes: OnBytes) -> Base:
+    """A base from its folder, for models that were sketched with the same key; raises as `sketch`."""
+
+    def told(place: int) -> OnBytes:
+        return lambda done, total: on_bytes(place * total + done, (1 + len(_PRECISIONS)) * total)
+
+    sketches = tuple(sketch(model_dir, key, told(place), saved_as) for place, saved_as in enumerate(_PRECISIONS))
+    return Base(fingerprint(model_dir, told(len(_PRECISIONS))).content, sketches)
 
 
 def nearness(one: Sketch, other: Sketch, bases: Sequence[Base]) -> Nearness:

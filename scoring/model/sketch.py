@@ -1,8 +1,9 @@
 """The sketch of a model: a few random projections of each tensor that speaks, by which near-copies are told without either's files.
 
-A projection is a sum, in float64, of those of a tensor's numbers that were drawn for it by the tensor's name, each with a drawn sign,
-times √8: E[projection²] = ‖tensor‖², and the projections of a difference are the difference of projections. So a model
-is compared with another, and both with the model that they were trained from, by their sketches alone (`nearness`).
+A projection is a sum, in float64, of those of a tensor's numbers that were drawn for it by a secret key and the tensor's name, each with
+a drawn sign, times √8: E[projection²] = ‖tensor‖², and the projections of a difference are the difference of projections. So a model
+is compared with another, and both with the model that they were trained from, by their sketches alone (`nearness`). Whoever knew the
+key could move weights along the projections alone, and seem far. Sketches of two keys have nothing in common.
 
 A weight-normalised pair counts as the matrix that it stands for: how its rows were scaled leaves no trace. Tables of symbols and
 speakers are left out, as in the tensors hash, and so is what holds whole numbers. What is no number counts as 0.
@@ -12,7 +13,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -24,10 +25,11 @@ from scoring.model.fingerprint import Source, without_tables
 from scoring.model.tensor_names import DIRECTION, LENGTH, Speaking
 
 Floats = NDArray[np.float64]
+KEY_BYTES = 32
 
 PROJECTIONS = 8
 """Projections of each tensor: a model of two hundred tensors has 1,600, which tell a distance to some percent."""
-_DOMAIN = b"voice/sketch/1"
+_DOMAIN = b"voice/sketch/2"
 _LINE = 4096
 """Numbers that share the sign of a line; the sign of a number is that of its line by that of its place in it."""
 _CHUNK_LINES = 32
@@ -35,6 +37,18 @@ _MOST_ROWS = 1 << 20
 _FIELDS = 2 + PROJECTIONS
 
 OnBytes = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class SketchKey:
+    """What draws the projections of a database's sketches, and what names it there; raises ValueError for a secret of another length."""
+
+    id: int
+    secret: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if len(self.secret) != KEY_BYTES:
+            raise ValueError(f"a sketch's key has {KEY_BYTES} bytes")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,7 +95,7 @@ class Sketch:
         return cls({name: TensorSketch(int(row[0]), float(row[1]), row[2:]) for name, row in zip(names, rows, strict=True)})
 
 
-def sketch(model_dir: Path, on_bytes: OnBytes, saved_as: Narrow | None = None) -> Sketch:
+def sketch(model_dir: Path, key: SketchKey, on_bytes: OnBytes, saved_as: Narrow | None = None) -> Sketch:
     """Sketch a model folder in bounded memory; `on_bytes` gets the bytes of tensors read so far and their total.
 
     With `saved_as` each number is first rounded to this type, as the sketch of the same model saved in it would be.
@@ -96,16 +110,28 @@ def sketch(model_dir: Path, on_bytes: OnBytes, saved_as: Narrow | None = None) -
         length = lengths.get(tensor.name.removesuffix(DIRECTION) + LENGTH) if tensor.name.endswith(DIRECTION) else None
         if length is not None and tensor.rows == math.prod(length.span.shape) <= _MOST_ROWS:
             name = tensor.name.removesuffix(DIRECTION) + ".weight"
-            sketches[name] = _projected(name, tensor, _row_factors(tensor, length, saved_as), saved_as)
+            sketches[name] = _projected(_Drawn(key, name), tensor, _row_factors(tensor, length, saved_as), saved_as)
             folded.add(length.name)
         else:
-            sketches.setdefault(tensor.name, _projected(tensor.name, tensor, None, saved_as))
+            sketches.setdefault(tensor.name, _projected(_Drawn(key, tensor.name), tensor, None, saved_as))
         done += tensor.span.end - tensor.span.start
         on_bytes(done, total)
     return Sketch({name: each for name, each in sketches.items() if name not in folded})
 
 
-def _projected(name: str, tensor: Speaking, row_factors: Floats | None, saved_as: Narrow | None) -> TensorSketch:
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """Bytes by chance, by a key and a tensor's name: the same on every machine."""
+
+    key: SketchKey
+    name: str
+
+    def __call__(self, what: str, count: int) -> NDArray[np.uint8]:
+        drawn = hashlib.shake_256(_DOMAIN + self.key.secret + what.encode() + b"\0" + self.name.encode())
+        return np.frombuffer(drawn.digest(count), np.uint8)
+
+
+def _projected(drawn: _Drawn, tensor: Speaking, row_factors: Floats | None, saved_as: Narrow | None) -> TensorSketch:
     """A tensor's sketch, each of its rows multiplied by its factor.
 
     Lines are added up first, each with its sign; then each place goes with its own sign into the one projection that was drawn for
@@ -113,7 +139,7 @@ def _projected(name: str, tensor: Speaking, row_factors: Floats | None, saved_as
     tells the norm as well as that of so many sums over everything.
     """
     elements, squares = math.prod(tensor.span.shape), 0.0
-    by_line = 1.0 - 2.0 * (_drawn(name, "lines", -(-elements // _LINE)) & 1)
+    by_line = 1.0 - 2.0 * (drawn("lines", -(-elements // _LINE)) & 1)
     sums = np.zeros(_LINE)
     for start, numbers in _numbers(tensor, saved_as):
         if row_factors is not None:
@@ -124,15 +150,10 @@ def _projected(name: str, tensor: Speaking, row_factors: Floats | None, saved_as
             sums += np.einsum("l,lp->p", by_line[first : first + whole], numbers[: whole * _LINE].reshape(whole, _LINE))
         if rest := len(numbers) - whole * _LINE:
             sums[:rest] += by_line[first + whole] * numbers[-rest:]
-    places = _drawn(name, "places", _LINE)
+    places = drawn("places", _LINE)
     signed = np.where(places & 1, -sums, sums)
     projections = math.sqrt(PROJECTIONS) * np.bincount(places >> 5, weights=signed, minlength=PROJECTIONS).astype(np.float64)
     return TensorSketch(elements, math.sqrt(squares), projections)
-
-
-def _drawn(name: str, what: str, count: int) -> NDArray[np.uint8]:
-    """Bytes by chance, by a tensor's name: the same on every machine."""
-    return np.frombuffer(hashlib.shake_256(_DOMAIN + what.encode() + b"\0" + name.encode()).digest(count), np.uint8)
 
 
 def _numbers(tensor: Speaking, saved_as: Narrow | None) -> Iterator[tuple[int, Floats]]:

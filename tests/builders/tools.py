@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from workers.evaluation.bases import BaseStore
 from workers.evaluation.environments import EnvironmentStore
 from workers.evaluation.parts import PartStore
 from workers.evaluation.tools import LastPanel, Tools
@@ -23,6 +24,7 @@ def build_tools(folder: Path, **overrides: Any) -> Tools:
         "reference": ReferenceGuest(sandbox, {"cpu": timedelta(seconds=1), "cuda": timedelta(seconds=1)}),
         "panel": LastPanel(),
         "parts": PartStore(_NOBODY, folder / "parts"),
+        "bases": BaseStore(_NOBODY, folder / "bases"),
         "environments": EnvironmentStore(folder / "environments", installs=False),
     }
     return Tools(**fields | overrides)

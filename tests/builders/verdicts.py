@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+from scoring.model.sketch import SketchKey
 from scoring.store.folder import FolderFiles
 from scoring.types import ContentHash, TensorsHash
 from tests.builders.certificates import a_certificate
@@ -12,6 +13,8 @@ from voice_api.keys import CertifiedKey, ServiceKey
 from workers.evaluation.audio_store import EvidenceStore
 from workers.evaluation.evaluate import JudgedModel
 from workers.evaluation.receipt_signer import ReceiptSigner
+
+SKETCH_KEY = SketchKey(1, bytes(range(32)))
 
 
 def self_certified(folder: Path) -> ReceiptSigner:
@@ -26,6 +29,10 @@ class NobodyBefore:
     def earlier(self, _claim: Claim, _content: ContentHash, _tensors: TensorsHash) -> None:
         """There is none."""
 
+    def key(self) -> SketchKey:
+        """Known to everybody."""
+        return SKETCH_KEY
+
     def near(self, judged: JudgedModel) -> tuple[SketchRecord, tuple[NearCopyOrder, ...]]:
         """None is near."""
-        return SketchRecord((), judged.sketch.to_bytes()), ()
+        return SketchRecord(judged.key.id, (), judged.sketch.to_bytes()), ()

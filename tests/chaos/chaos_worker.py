@@ -20,6 +20,7 @@ from tests.chaos import clock
 from tests.chaos.chaos_dispatcher import PATIENT
 from tests.chaos.stand_ins import QuickPanels, QuickSandbox
 from workers import main
+from workers.evaluation.bases import BaseStore
 from workers.evaluation.environments import EnvironmentStore
 from workers.evaluation.parts import PartStore
 from workers.evaluation.tools import Tools
@@ -68,6 +69,7 @@ def work(environment: Mapping[str, str]) -> None:
         reference=ReferenceGuest(sandbox, {"cpu": timedelta(seconds=1), "cuda": timedelta(seconds=1)}),
         panel=QuickPanels(),
         parts=PartStore(settings.hub, settings.data / "parts"),
+        bases=BaseStore(settings.hub, settings.data / "bases"),
         environments=EnvironmentStore(settings.environments, installs=False),
     )
     vars(main)["open_tools"] = _given(tools)

@@ -38,6 +38,8 @@ OWN = {
         "find a near-copy": "insert into near_copies (submission_id) values (1)",
         "name another original": "update near_copies set original_id = 9",
         "draw a sketch": "update sketches set bands = '{1}'",
+        "read sketches": "select * from sketches",
+        "read what draws sketches": "select * from sketch_keys",
         "choose a family": "update submissions set family = 'vits'",
         "choose a track": "update evaluations set track = 'small'",
         "open a round": "insert into rounds (round) values (1)",
@@ -53,6 +55,7 @@ OWN = {
         "put other words into a mouth": "update speeches set text = 'mine'",
     },
     "voice_worker": {
+        "choose what draws sketches": "insert into sketch_keys default values",
         "open a round": "insert into rounds (round) values (1)",
         "close a round": "update rounds set state = 'closed'",
         "append to the ledger": "insert into ledger (round) values (1)",
@@ -74,6 +77,8 @@ OWN = {
         "read votes": "select * from votes",
     },
     "voice_validator": {
+        "read sketches": "select * from sketches",
+        "read what draws sketches": "select * from sketch_keys",
         "find a near-copy": "insert into near_copies (submission_id) values (1)",
         "release a near-copy": "update near_copies set decision = 'released'",
         "write a score": "update evaluations set score = 1000000",
@@ -94,6 +99,8 @@ OWN = {
         "read votes": "select * from votes",
     },
     "voice_reader": {
+        "read sketches": "select * from sketches",
+        "read what draws sketches": "select * from sketch_keys",
         "write an event": "insert into events (actor) values ('mine')",
         "change an evaluation": "update evaluations set state = 'parked'",
         "change a submission": "update submissions set state = 'rejected'",

@@ -68,6 +68,7 @@ class Speech:
             reference=ReferenceGuest(sandbox, {"cpu": usual}),
             panel=none,
             parts=cast(Any, lambda *_: None),
+            bases=none,
             environments=EnvironmentStore(self.folder / "environments", installs=False),
         )
         slow = LocalModel(self.folder / model, "slow", rules(**limits))

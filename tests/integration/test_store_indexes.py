@@ -44,7 +44,8 @@ insert into samples (evaluation_id, position, prompt_id, group_id, score, metric
 select 1 + n / 44, n % 44, 'p' || n % 44, 'g', 0, '{}', '{}', md5(n::text), 1 from generate_series(0, 99999) n;
 insert into events (kind, actor, submission_id, evaluation_id, from_state, to_state, code)
 select 'evaluation', 'w', 1 + n / 2, 1 + n, 'running', 'queued', case when n % 10 = 0 then 2001 end from generate_series(0, 99999) n;
-insert into sketches select n, array(select 10000000::bigint * band + n * band from generate_series(1, 32) band), '\\x00'
+insert into sketches (submission_id, key_id, bands, sketch)
+select n, 1, array(select 10000000::bigint * band + n * band from generate_series(1, 32) band), '\\x00'
 from generate_series(1, 50000) n;
 insert into near_copies (submission_id, original_id, evaluation_id, compared, prompts, most_distance, least_sound, appeal_until)
 select n, n - 1, n, 1, 0, 0, 0, now() from generate_series(2, 5000) n;
@@ -72,7 +73,7 @@ QUERIES: dict[str, tuple[Any, ...]] = {
     "submissions.events": (45000, 0, 50),
     "submissions.known_of": ("{hotkey-7,nobody}", "{7,7}", "{1001}"),
     "submissions.by_tensors": ("ab",),
-    "copies.alike": ("{50000007,60000014,70000021}", 8, 16),
+    "copies.alike": ("{50000007,60000014,70000021}", 8, 16, 1),
     "copies.spoken": (1999, "small", 8, "{p1,p2}"),
     "copies.page": (100, 50, False),
     "leaderboard.version": ("v",),

@@ -6,14 +6,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
 
 from scoring.audio.spoken import Spoken
 from scoring.competition import load
-from scoring.errors import Code, InfrastructureFault, PlatformError
+from scoring.errors import Code, PlatformError
 from scoring.model.nearness import bands
 from scoring.model.sketch import PROJECTIONS, Sketch, TensorSketch
 from scoring.report import EvaluationReport
@@ -22,7 +22,7 @@ from scoring.types import Block, Hotkey, RoundNumber, SubmissionId, entrant
 from tests.builders.near_copies import MEASURED, a_near_copy
 from tests.integration.conftest import REPORT
 from tests.integration.event_replay import replayed
-from voice_api.db.copies import NearCopies, NearCopyDecision, SketchRecord
+from voice_api.db.copies import NearCopies, NearCopyDecision, SketchRecord, keep_sketch
 from voice_api.db.database import Pool, sql
 from voice_api.db.evaluations import Claim, Verdict
 from voice_api.db.operations import Operations
@@ -56,9 +56,9 @@ async def found(pool: Pool, open_round: OpenRound, verdict: Callable[..., Verdic
     """An original, and a submission whose worker found it near; its owner's time to object is over."""
     original, copy = await open_round(submissions=2)
     queue = EvaluationQueue(pool)
-    await queue.finish(await take(pool), verdict(sketch=SketchRecord((1, 2, 3), b"original")))
+    await queue.finish(await take(pool), verdict(sketch=SketchRecord(1, (1, 2, 3), b"original")))
     near = a_near_copy(copy, original, appeal=AT_ONCE)
-    await queue.finish(await take(pool), verdict(sketch=SketchRecord((2, 3, 4), b"copy"), near=(near,)))
+    await queue.finish(await take(pool), verdict(sketch=SketchRecord(1, (2, 3, 4), b"copy"), near=(near,)))
     return original, copy
 
 
@@ -100,6 +100,26 @@ async def open_round_again(pool: Pool, submission: SubmissionId) -> None:
         await connection.execute(sql("rounds.note_entries"), 4)
 
 
+def like(*bands: int, key: int = 1) -> SketchRecord:
+    """A sketch with these bands."""
+    return SketchRecord(key, bands, b"")
+
+
+async def test_a_key_is_the_databases_own(pool: Pool, found: tuple[SubmissionId, SubmissionId]) -> None:
+    """Made with it, at random; after a newer one sketches by the older are compared with nothing, until they are drawn anew."""
+    original, _ = found
+    copies = NearCopies(pool)
+    first = await copies.key()
+    async with pool.connection() as connection:
+        await connection.execute("insert into sketch_keys default values")
+    second = await copies.key()
+    assert (first.id, second.id, len({first.secret, second.secret, bytes(32)})) == (1, 2, 3)
+    assert await copies.alike(SubmissionId(999), like(1, 2, 3, key=2)) == ()
+    async with pool.connection() as connection:
+        await keep_sketch(connection, original, SketchRecord(2, (1, 2, 3), b"anew"))
+    assert [row.sketch for row in await copies.alike(SubmissionId(999), like(1, 2, 3, key=2))] == [b"anew"]
+
+
 async def test_a_sketch_is_found_by_what_it_shares(pool: Pool, found: tuple[SubmissionId, SubmissionId]) -> None:
     """Most shared first; a near-copy by its sound stands for its original, a released one for itself; bands of nobody find nothing."""
     original, copy = found
@@ -107,21 +127,21 @@ async def test_a_sketch_is_found_by_what_it_shares(pool: Pool, found: tuple[Subm
     asked = SubmissionId(999)
     async with pool.connection() as connection:
         await connection.execute("update near_copies set distance = most_distance + 1, sound = least_sound")
-    assert [(row.owner.submission_id, row.sketch) for row in await copies.alike(asked, (2, 3, 4))] == [
+    assert [(row.owner.submission_id, row.sketch) for row in await copies.alike(asked, like(2, 3, 4))] == [
         (original, b"copy"),
         (original, b"original"),
     ]
     await Operations(pool).unquarantine(copy, **WHO)
-    assert [row.owner.submission_id for row in await copies.alike(asked, (2, 3, 4))] == [copy, original]
-    assert [row.sketch for row in await copies.alike(copy, (4, 1))] == [b"original"]
-    assert await copies.alike(asked, (77,)) == ()
+    assert [row.owner.submission_id for row in await copies.alike(asked, like(2, 3, 4))] == [copy, original]
+    assert [row.sketch for row in await copies.alike(copy, like(4, 1))] == [b"original"]
+    assert await copies.alike(asked, like(77)) == ()
 
 
 async def test_nobody_is_near_a_model_by_what_lies_between(pool: Pool, found: tuple[SubmissionId, SubmissionId]) -> None:
     """Who is near a near-copy by its weights, or sounds like one by its sound, need not be near its original: that one itself is asked."""
     _, copy = found
     copies, evaluation = NearCopies(pool), (await EvaluationQueue(pool).page(submission=copy))[0]
-    assert [row.sketch for row in await copies.alike(SubmissionId(999), (2, 3, 4))] == [b"original"]
+    assert [row.sketch for row in await copies.alike(SubmissionId(999), like(2, 3, 4))] == [b"original"]
     async with pool.connection() as connection:
         await connection.execute("update evaluations set track = 'small'")
         await connection.execute("update near_copies set sound = least_sound")
@@ -296,27 +316,25 @@ async def test_a_worker_finds_what_its_model_rewrites(
     store, queue = EvidenceStore(FolderFiles(tmp_path)), EvaluationQueue(pool)
     for said in sounds(1).values():
         store.keep_audio(said)
-    kept = SketchRecord(bands(a_sketch(1), ()), a_sketch(1).to_bytes())
+    kept = SketchRecord(1, bands(a_sketch(1), ()), a_sketch(1).to_bytes())
     await queue.finish(await take(pool), verdict(sketch=kept, report=reported(sounds(1)), track="small"))
     claim = await take(pool)
     lineage = StoredLineage(Submissions(pool), NearCopies(pool), store, asyncio.get_running_loop(), lambda: False)
-    judged = JudgedModel(claim=claim, competition=RULES, track="small", sketch=weights, spoken=sounds(voice))
+    judged = JudgedModel(
+        claim=claim,
+        competition=RULES,
+        track="small",
+        folder=tmp_path,
+        key=await asyncio.to_thread(lineage.key),
+        sketch=weights,
+        bases=(),
+        spoken=sounds(voice),
+    )
     record, near = await asyncio.to_thread(lineage.near, judged)
-    assert record == SketchRecord(bands(weights, ()), weights.to_bytes())
+    assert record == SketchRecord(1, bands(weights, ()), weights.to_bytes())
     assert [order.original_id for order in near] == ([original] if distance or sound else [])
     for order in near:
         assert (order.submission_id, order.found.is_near(RULES.copies)) == (claim.submission_id, True)
         assert (order.found.distance is not None, (order.found.sound or 0) == 1_000_000) == (distance, sound)
     await queue.finish(claim, verdict(sketch=record, near=near, report=reported(sounds(voice)), track="small"))
     assert (await states(pool))[1] is (SubmissionState.QUARANTINED if near else SubmissionState.SCORED)
-
-
-async def test_rules_whose_bases_are_not_here_are_ours(pool: Pool) -> None:
-    """No worker judges without them: it would find other near-copies than all others."""
-    lineage = StoredLineage(Submissions(pool), NearCopies(pool), cast(Any, None), asyncio.get_running_loop(), lambda: False)
-    rules = RULES.copies.model_copy(update={"bases": {"ab" * 32: "cd" * 32}})
-    foreign = RULES.model_copy(update={"copies": rules})
-    judged = JudgedModel(claim=cast(Any, None), competition=foreign, track="small", sketch=a_sketch(1), spoken={})
-    with pytest.raises(InfrastructureFault) as refused:
-        await asyncio.to_thread(lineage.near, judged)
-    assert refused.value.code is Code.COMPETITION_MISMATCH

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from scoring.model.nearness import BANDS, Base, bands, base_of, nearness
-from scoring.model.sketch import PROJECTIONS, Sketch, TensorSketch, sketch
+from scoring.model.sketch import PROJECTIONS, Sketch, SketchKey, TensorSketch, _Drawn, sketch
 from scoring.progress import NO_PROGRESS
 
 Array = NDArray[np.floating]
@@ -20,6 +20,9 @@ SHAPES = {
     for place in range(12)
     for part, shape in (("up", (48, 24)), ("down", (24, 48)), ("bias", (24,)))
 }
+
+
+KEY = SketchKey(1, bytes(range(32)))
 
 
 def drawn(seed: int, scale: float = 1.0) -> dict[str, Array]:
@@ -43,7 +46,7 @@ OWNER = trained(BASE, 1)
 
 def of(folder: Path, tensors: Tensors) -> Sketch:
     """The sketch of a model folder with these weights."""
-    return sketch(written(folder, tensors), NO_PROGRESS)
+    return sketch(written(folder, tensors), KEY, NO_PROGRESS)
 
 
 def written(folder: Path, tensors: Tensors) -> Path:
@@ -57,7 +60,7 @@ def written(folder: Path, tensors: Tensors) -> Path:
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
     """The model that all others are trained from."""
-    return base_of(written(tmp_path_factory.mktemp("base") / "model", BASE))
+    return base_of(written(tmp_path_factory.mktemp("base") / "model", BASE), KEY, NO_PROGRESS)
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +93,41 @@ def test_a_sketch_is_linear(tmp_path: Path) -> None:
     left, right, both = (of(tmp_path / name, {"w": value}) for name, value in (("1", one), ("2", other), ("3", one - other)))
     apart = left.tensors["w"].projections - right.tensors["w"].projections
     assert apart == pytest.approx(both.tensors["w"].projections, rel=1e-12)
+
+
+def test_another_key_draws_other_projections(tmp_path: Path) -> None:
+    """Of the same norms; and a key of another length, or one that is shown, is none."""
+    folder = written(tmp_path / "m", {"w": np.ones(600, np.float32)})
+    one, other = (sketch(folder, key, NO_PROGRESS).tensors["w"] for key in (KEY, SketchKey(2, bytes(32))))
+    assert (one.norm, list(one.projections) == list(other.projections)) == (other.norm, False)
+    assert "secret" not in repr(KEY)
+    with pytest.raises(ValueError, match="32 bytes"):
+        SketchKey(1, b"short")
+
+
+def along(key: SketchKey, name: str, value: Array) -> Array:
+    """A change of half a percent of a tensor's norm that lies in the eight sums of its projections alone, by chance among them."""
+    places = _Drawn(key, name)("places", 4096)[: value.size]
+    weights = np.random.default_rng(len(name)).normal(size=PROJECTIONS)
+    change = np.where(places & 1, -1.0, 1.0) * weights[places >> 5]
+    scaled: Array = (change * (5e-3 * np.linalg.norm(value) / np.linalg.norm(change))).reshape(value.shape).astype(np.float32)
+    return scaled
+
+
+@pytest.mark.parametrize(
+    ("guessed", "low", "high"),
+    [
+        pytest.param(KEY, 0.3, 1.0, id="who knows the key seems far"),
+        pytest.param(SketchKey(2, bytes(32)), 0.0, 0.03, id="who guesses another stays near"),
+    ],
+)
+def test_moving_along_projections_takes_their_key(
+    tmp_path: Path, base: Base, owner: Sketch, guessed: SketchKey, low: float, high: float
+) -> None:
+    """The same small change costs nothing of the distance under another key."""
+    folded = without_norm(OWNER)
+    copy = of(tmp_path / "copy", {name: value + along(guessed, name, value) for name, value in folded.items()})
+    assert low <= nearness(owner, copy, [base]).distance <= high
 
 
 def test_it_is_read_as_it_was_written(owner: Sketch) -> None:
@@ -224,7 +262,7 @@ def test_without_a_base_the_weights_themselves_are_compared(tmp_path: Path, owne
 def test_of_two_bases_the_nearer_one_counts(tmp_path: Path, base: Base) -> None:
     """A starter file that was trained from the base itself is a base, too: two who start there did not copy each other."""
     starter = trained(BASE, 4)
-    listed = [base, base_of(written(tmp_path / "starter", starter))]
+    listed = [base, base_of(written(tmp_path / "starter", starter), KEY, NO_PROGRESS)]
     one, other = (of(tmp_path / str(seed), trained(starter, seed, 0.02)) for seed in (11, 12))
     assert nearness(one, other, [base]).distance < 0.3
     found = nearness(one, other, listed)

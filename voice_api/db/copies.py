@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from scoring.errors import Code, PlatformError
+from scoring.model.sketch import SketchKey
 from scoring.receipts.near_copies import NearCopy
 from scoring.types import Block, Entrant, EvaluationId, Hotkey, Micro, Nano, RoundNumber, SubmissionId, entrant
 from voice_api.db.database import Connection, Pool, read, sql
@@ -66,8 +67,9 @@ class OwnedSample:
 
 @dataclass(frozen=True, slots=True)
 class SketchRecord:
-    """A model's sketch and its bands, as they are kept."""
+    """A model's sketch and its bands, as they are kept, with the key that drew it."""
 
+    key_id: int
     bands: tuple[int, ...]
     sketch: bytes
 
@@ -117,10 +119,16 @@ class NearCopies:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def alike(self, submission: SubmissionId, bands: Sequence[int]) -> tuple[OwnedSketch, ...]:
-        """Sketches of other submissions that share bands, those with most first; at most `MOST_ALIKE`."""
+    async def key(self) -> SketchKey:
+        """What draws this database's sketches: workers alone may read it."""
         async with self._pool.connection() as connection:
-            rows = await connection.fetch(sql("copies.alike"), list(bands), submission, MOST_ALIKE)
+            row = await connection.fetchrow(sql("copies.key"))
+        return read(SketchKey, row)
+
+    async def alike(self, submission: SubmissionId, own: SketchRecord) -> tuple[OwnedSketch, ...]:
+        """Sketches of other submissions that share bands with one by the same key, those with most first; at most `MOST_ALIKE`."""
+        async with self._pool.connection() as connection:
+            rows = await connection.fetch(sql("copies.alike"), list(own.bands), submission, MOST_ALIKE, own.key_id)
         return tuple(OwnedSketch(read(LineageOwner, row), row["sketch"]) for row in rows)
 
     async def spoken(
@@ -154,7 +162,7 @@ class NearCopies:
 
 async def keep_sketch(connection: Connection, submission: SubmissionId, record: SketchRecord) -> None:
     """Keep a model's sketch, in the verdict's own transaction."""
-    await connection.execute(sql("copies.keep_sketch"), submission, list(record.bands), record.sketch)
+    await connection.execute(sql("copies.keep_sketch"), submission, record.key_id, list(record.bands), record.sketch)
 
 
 async def set_aside(connection: Connection, worker: str, evaluation: EvaluationId, orders: Sequence[NearCopyOrder]) -> None:

@@ -20,8 +20,7 @@ grant usage on schema public to voice_api, voice_worker, voice_validator, voice_
 
 grant select on
     alembic_version, transitions, registry, neurons, rounds, rounds_with_pending, submissions, submissions_with_score, evaluations,
-    evaluation_groups, samples, events, sketches, near_copies,
-    near_copies_shown
+    evaluation_groups, samples, events, near_copies, near_copies_shown
     to voice_api, voice_worker, voice_validator, voice_reader;
 
 -- People and their dashboards: everything but what is nobody else's (recordings, and answers to signed requests).
@@ -61,13 +60,15 @@ grant select, insert on votes to voice_api;
 
 -- A worker, beside an untrusted model: it claims, and writes verdicts and what they mean for a submission.
 grant select on workers, drained_hosts, validations, speeches to voice_worker;
+-- Whoever knows what draws sketches, or many of them, can make a copy that seems none.
+grant select on sketch_keys, sketches to voice_worker;
 grant update (
     state, attempt, failures, due_at, claimed_at, finished_at, parked_why, code, reason, token, worker, host, lease_until, stage, done, total,
     score, stderr, profile, profile_hash, receipt, receipt_hash, signature, certificate, track, queue, moved
 ) on evaluations to voice_worker;
 grant update (state, code, reason, family, content_hash, tensors_hash, copy_of, updated_at) on submissions to voice_worker;
 grant insert on samples, evaluation_groups, events, near_copies to voice_worker;
-grant insert, update (bands, sketch) on sketches to voice_worker;
+grant insert, update (key_id, bands, sketch) on sketches to voice_worker;
 grant insert, update, delete on workers to voice_worker;
 grant update (
     state, attempt, due_at, finished_at, token, worker, lease_until, upload, score, gate, metrics, utilities, reasons, code, reason

@@ -4,21 +4,23 @@ Order: repository metadata → headers → download → content hash → tag →
 keep and sign. Nothing untrusted is loaded before the tag holds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 from scoring.audio.spoken import Spoken
 from scoring.competition import Competition
 from scoring.errors import Code, SubmissionFault
 from scoring.model.fingerprint import Fingerprint, fingerprint, tag_of
-from scoring.model.sketch import Sketch, sketch
+from scoring.model.sketch import Sketch, SketchKey, sketch
 from scoring.receipts.receipt import Finding, Placement
 from scoring.synthesis.families import FAMILIES
 from scoring.types import Block, ContentHash, Hotkey, SubmissionId, TensorsHash
 from voice_api.db.copies import NearCopyOrder, SketchRecord
 from voice_api.db.evaluations import Claim, Verdict
+from workers.evaluation.bases import SketchedBase
 from workers.evaluation.obtain import obtain
 from workers.evaluation.progress import Progress, Stage
 from workers.evaluation.receipt_signer import ReceiptSigner
@@ -42,7 +44,12 @@ class JudgedModel:
     claim: Claim
     competition: Competition
     track: str
+    folder: Path
+    key: SketchKey
     sketch: Sketch
+    """Drawn by the key."""
+    bases: Sequence[SketchedBase]
+    """Those of the rules that are on this host."""
     spoken: Mapping[str, Spoken]
     """By prompt."""
 
@@ -52,6 +59,10 @@ class Lineage(Protocol):
 
     def earlier(self, claim: Claim, content: ContentHash, tensors: TensorsHash) -> EarlierOwner | None:
         """The earliest submission before the claim's with this content or these tensors."""
+        ...
+
+    def key(self) -> SketchKey:
+        """What draws the projections of sketches."""
         ...
 
     def near(self, judged: JudgedModel) -> tuple[SketchRecord, tuple[NearCopyOrder, ...]]:
@@ -115,13 +126,25 @@ def _evaluate(assignment: Assignment, tools: Tools, lineage: Lineage, progress: 
             )
             finding = Finding(content_hash=found.content, tensors_hash=found.tensors, code=Code.COPY, reason=reason, report=None)
             return signer.verdict(claim, competition, place, finding, copy_of=earlier.submission)
-        drawn = sketch(model.folder, partial(_go_on, progress))
+        key = lineage.key()
+        drawn = sketch(model.folder, key, partial(_go_on, progress))
+        bases = tools.bases(competition.copies, key, partial(progress, Stage.FETCH))
         speech = judge_model(model, claim.block_hash, tools, progress)
     except SubmissionFault as fault:
         return reject(assignment, fault, known)
     signer.keep(speech.spoken.values())
-    judged = JudgedModel(claim=claim, competition=competition, track=model.track.name, sketch=drawn, spoken=speech.spoken)
-    record, near = lineage.near(judged)
+    record, near = lineage.near(
+        JudgedModel(
+            claim=claim,
+            competition=competition,
+            track=model.track.name,
+            folder=model.folder,
+            key=key,
+            sketch=drawn,
+            bases=bases,
+            spoken=speech.spoken,
+        )
+    )
     finding = Finding(
         content_hash=found.content,
         tensors_hash=found.tensors,

@@ -8,6 +8,7 @@ from scoring.competition import Profile
 from scoring.judges.panel import Panel
 from scoring.judges.standard.models import TOGETHER, Device
 from scoring.progress import NO_PROGRESS
+from workers.evaluation.bases import BaseStore
 from workers.evaluation.environments import EnvironmentStore
 from workers.evaluation.judge_models import StandardModels
 from workers.evaluation.parts import PartStore
@@ -53,6 +54,7 @@ class Tools:
     reference: ReferenceGuest
     panel: LastPanel
     parts: PartStore
+    bases: BaseStore
     environments: EnvironmentStore
 
 
@@ -79,5 +81,6 @@ def open_tools(
         reference=reference,
         panel=panel,
         parts=PartStore(hub, data / "parts"),
+        bases=BaseStore(hub, data / "bases"),
         environments=environments or EnvironmentStore(data / "environments", installs=False),
     )

@@ -3,13 +3,12 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from datetime import timedelta
-from functools import lru_cache, partial
+from functools import partial
 from typing import TypeVar
 
-from scoring.errors import Code, InfrastructureFault, PlatformError
-from scoring.model.bases import read_bases
 from scoring.model.fingerprint import tag_of
-from scoring.model.nearness import Base, bands
+from scoring.model.nearness import bands
+from scoring.model.sketch import SketchKey
 from scoring.receipts.store import AudioStore
 from scoring.types import ContentHash, TensorsHash
 from voice_api.db.copies import NearCopies, NearCopyOrder, OwnedSample, OwnedSketch, SketchRecord
@@ -63,11 +62,15 @@ class StoredLineage:
         """The first owner before the claim's commit, if there is one; raises DatabaseUnavailable."""
         return self._asked(partial(self._lookup, claim, content, tensors))
 
+    def key(self) -> SketchKey:
+        """This database's; raises DatabaseUnavailable."""
+        return self._asked(self._copies.key)
+
     def near(self, judged: JudgedModel) -> tuple[SketchRecord, tuple[NearCopyOrder, ...]]:
-        """The sketch as it is kept, and who is near whom; raises DatabaseUnavailable, and InfrastructureFault without the rules' bases."""
+        """The sketch as it is kept, and who is near whom; raises DatabaseUnavailable."""
         claim, rules = judged.claim, judged.competition.copies
-        bases = _bases(tuple(sorted(rules.bases.items())))
-        record = SketchRecord(bands(judged.sketch, bases), judged.sketch.to_bytes())
+        bases = [each.base for each in judged.bases]
+        record = SketchRecord(judged.key.id, bands(judged.sketch, bases), judged.sketch.to_bytes())
         prompts = compared_prompts(judged.spoken, rules)
         alike, spoken, coldkey = self._asked(partial(self._neighbours, claim, judged.track, record, prompts))
         sounds = by_sound(judged.spoken, spoken, self._store.audio)
@@ -76,7 +79,7 @@ class StoredLineage:
     async def _neighbours(
         self, claim: Claim, track: str, record: SketchRecord, prompts: tuple[str, ...]
     ) -> tuple[tuple[OwnedSketch, ...], tuple[OwnedSample, ...], str | None]:
-        alike = await self._copies.alike(claim.submission_id, record.bands)
+        alike = await self._copies.alike(claim.submission_id, record)
         spoken = await self._copies.spoken(claim.round, track, claim.submission_id, prompts)
         return alike, spoken, await self._copies.coldkey(claim.hotkey)
 
@@ -89,12 +92,3 @@ class StoredLineage:
         tags = await self._submissions.tags()
         same_tensors = await self._submissions.by_tensors(tensors)
         return first_owner(claim, content, tags, same_tensors)
-
-
-@lru_cache(maxsize=2)
-def _bases(pinned: tuple[tuple[str, str], ...]) -> tuple[Base, ...]:
-    """The bases of some rules, read once."""
-    try:
-        return read_bases(dict(pinned))
-    except PlatformError as error:
-        raise InfrastructureFault(Code.COMPETITION_MISMATCH, error.detail) from error

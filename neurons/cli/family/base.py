@@ -1,10 +1,10 @@
-"""`voice family base`: the sketches of a model that everybody may train from, for a competition to name."""
+"""`voice family base`: a model that everybody may train from, for a competition to name."""
 
-import hashlib
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
 from scoring.errors import Code, PlatformError
 
@@ -13,22 +13,21 @@ def base(
     folder: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="The model's folder, as it is published.", exists=True, file_okay=False)
     ],
-    out: Annotated[Path | None, typer.Option("--out", help="Where the file goes; by default beside the code.")] = None,
+    repo: Annotated[str, typer.Option("--repo", help="The public repository that holds the same files: NAMESPACE/NAME.")],
+    revision: Annotated[str, typer.Option("--revision", help="Its revision: 40 hexadecimal digits.")],
 ) -> None:
-    """Sketch a public model that miners train from, so that two who did are not taken for each other's copies.
+    """Name a public model that miners train from, so that two who did are not taken for each other's copies.
 
-    Prints the line that names it in the competition's rules on copies; every worker needs the file.
+    Prints the lines that name it in the competition's rules on copies. Workers fetch it when they first need it.
     """
-    from scoring.model.bases import FOLDER, write_base
-    from scoring.model.nearness import base_of
+    from scoring.model.copy_rules import PinnedBase
+    from scoring.model.fingerprint import fingerprint
+    from scoring.progress import NO_PROGRESS
 
-    found = base_of(folder)
-    raw = write_base(found)
-    path = (out or FOLDER) / f"{found.content}.sketches"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(raw)
-    except OSError as exc:
-        raise PlatformError(Code.ARGUMENT_INVALID, f"{path} cannot be written: {exc.strerror}.") from exc
-    typer.echo(f"wrote {path}", err=True)
-    typer.echo(f'[version.copies.bases]\n"{found.content}" = "{hashlib.sha256(raw).hexdigest()}"')
+        pinned = PinnedBase(repo=repo, revision=revision)
+    except ValidationError as exc:
+        why = "--repo is NAMESPACE/NAME, and --revision the 40 hexadecimal digits of a commit."
+        raise PlatformError(Code.ARGUMENT_INVALID, why) from exc
+    content = fingerprint(folder, NO_PROGRESS).content
+    typer.echo(f'[version.copies.bases."{content}"]\nrepo = "{pinned.repo}"\nrevision = "{pinned.revision}"')

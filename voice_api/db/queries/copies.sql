@@ -1,12 +1,16 @@
+-- name: key
+-- What draws sketches now: the newest key.
+select id, secret from sketch_keys order by id desc limit 1;
+
 -- name: alike
--- Sketches that share bands with one ($1), those with most first, at most $3, each with the submission that it stands for.
+-- Sketches by a key ($4) that share bands with one ($1), those with most first, at most $3, each with the submission that it stands for.
 -- A copy and a near-copy stand for their original; one that an operator released stands for itself. Not those of submission $2.
 -- Nor those of near-copies by their weights: who is near such a one need not be near its original, whose own sketch tells that. Else
 -- anybody could set an honest model aside by a model between it and an earlier one.
 with found as (
     select k.submission_id, (select count(*) from unnest(k.bands) band where band = any($1::bigint[])) as shared
     from sketches k
-    where k.bands && $1::bigint[] and k.submission_id <> $2
+    where k.bands && $1::bigint[] and k.submission_id <> $2 and k.key_id = $4
       and coalesce(
           (
               select c.decision is not distinct from 'released' or c.distance is null or c.distance > c.most_distance
@@ -48,9 +52,9 @@ select coldkey from neurons where hotkey = $1;
 
 -- name: keep_sketch
 -- A model's sketch and its bands; the newest rules decide which base it is measured from.
-insert into sketches (submission_id, bands, sketch) values ($1, $2, $3)
-on conflict (submission_id) do update set bands = excluded.bands, sketch = excluded.sketch
-where sketches.bands <> excluded.bands or sketches.sketch <> excluded.sketch;
+insert into sketches (submission_id, key_id, bands, sketch) values ($1, $2, $3, $4)
+on conflict (submission_id) do update set key_id = excluded.key_id, bands = excluded.bands, sketch = excluded.sketch
+where sketches.key_id <> excluded.key_id or sketches.bands <> excluded.bands or sketches.sketch <> excluded.sketch;
 
 -- name: note
 -- Who is near whom, by an evaluation; no row where that was noted before, whatever an operator decided since.
