@@ -220,12 +220,13 @@ def _round_view(view: View, competition: Competition, number: RoundNumber) -> Ro
         )
         for c, neuron in eligible(view.candidates, view.metagraph, number, _state(view.head), competition)
     ]
-    latest = None if view.latest is None else view.latest.round
+    # A ledger that was taken over knows rounds that this database does not: they were judged elsewhere, or before it was lost.
+    done = [each.round for each in (view.latest, view.head) if each is not None]
     names = frozenset(track.name for track in competition.track)
     here = names & view.tracks if view.tracks else names
     return RoundView(
         finalized=view.metagraph.block,
-        last_opened=latest,
+        last_opened=max(done, default=None),
         any_open=view.unfolded is not None,
         state=_state(view.head),
         candidates=candidates,

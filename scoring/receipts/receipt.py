@@ -155,14 +155,15 @@ def authenticate(signed: Signed, trust: Trust, at: datetime) -> None:
     """Raise ReceiptInvalid unless a key that was certified both then (an aware time) and when it was judged signed this receipt."""
     try:
         trust.check(signed.certificate, at)
-        trust.check(signed.certificate, _judged_at(signed.receipt))
+        trust.check(signed.certificate, judged_at(signed.receipt))
     except CertificateInvalid as exc:
         raise ReceiptInvalid(str(exc)) from exc
     if not trust.verify(signed.certificate.service, DOMAIN + canonical(signed.receipt), signed.signature):
         raise ReceiptInvalid("the receipt's signature does not hold")
 
 
-def _judged_at(receipt: Mapping[str, Any]) -> datetime:
+def judged_at(receipt: Mapping[str, Any]) -> datetime:
+    """When a receipt says that it was judged; raises ReceiptInvalid."""
     try:
         return moment(str(receipt.get("judged_at")))
     except CertificateInvalid as exc:

@@ -114,6 +114,13 @@ def test_a_round_opens_when_one_is_due() -> None:
     assert (action.opening.number, asked(action), action.competition_hash) == (2, (1, 2), COMPETITION.hash)
 
 
+def test_a_round_that_the_ledger_holds_is_not_opened_again() -> None:
+    """Also where this database never held it, as after a restore and a join."""
+    head = replace(a_head(), round=RoundNumber(2))
+    assert isinstance(decide(a_view(head=head), SCHEDULE), Wait)
+    assert isinstance(decide(a_view(head=a_head()), SCHEDULE), OpenRound)
+
+
 def test_a_round_asks_for_the_tracks_that_are_judged_here() -> None:
     """A newcomer has no track until somebody has read its family; where only some tracks are judged, a round may be for nobody."""
     large = a_track(name="large", families=("espeak",))

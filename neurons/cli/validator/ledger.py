@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from neurons.cli.options import AsJson, CompetitionFile, WalletOptions, address, set_by, shared_options
+from neurons.cli.options import AsJson, CompetitionFile, WalletOptions, address, given, set_by, shared_options
 from scoring.foreign_words import printable
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from neurons.validator.evidence import Evidence
     from neurons.validator.follow.diff import Divergence
     from neurons.validator.follow.ledger_source import LedgerSource
-    from neurons.validator.follow.rebuild import Loss
+    from neurons.validator.follow.rebuild import Loss, StoredReceipts
     from scoring.types import Hotkey, RoundNumber
     from voice_api.db.ledger import Ledger
 
@@ -81,9 +81,20 @@ def join(
     source: Source,
     trust: Trusted = None,
     until: Until = None,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            "--store",
+            help="After a loss: a folder or s3://BUCKET/PREFIX with the receipts that the other does not have, your own store.",
+            show_default=False,
+        ),
+    ] = None,
     competition: CompetitionFile = None,
 ) -> None:
     """Take over another's ledger: each round is folded again from its receipts first, and the first that does not follow ends it.
+
+    With --store a validator that lost rounds takes them back from one that followed it: receipts come from the own store, and who left
+    in a round is the other's word.
 
     Begun again it goes on where it stood. With --until the own validator folds the rounds after that one.
     """
@@ -102,9 +113,20 @@ def join(
         async with _own(settings, me) as (own, _), _opened(source, settings, me) as theirs:
             schedule = load(settings.competition)
             last = None if until is None else RoundNumber(until)
-            return await rebuild.join(theirs, own, schedule, believed, _count_aloud, until=last)
+            return await rebuild.join(theirs, own, schedule, believed, _count_aloud, until=last, stored=_stored(store))
 
     typer.echo(f"{asyncio.run(run())} rounds taken over")
+
+
+def _stored(place: str | None) -> "StoredReceipts | None":
+    """The receipts of a store that was named."""
+    from voice_api.settings import StoreSettings
+    from workers.evaluation.audio_store import EvidenceStore
+
+    if place is None:
+        return None
+    settings = StoreSettings(**given(store_place=place))
+    return None if settings.store_place is None else EvidenceStore(settings.files(settings.store_place))
 
 
 def _count_aloud(number: "RoundNumber") -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from neurons.validator.evidence import Evidence
 from neurons.validator.follow.ledger_source import LedgerSource, lacking
@@ -9,11 +10,20 @@ from neurons.validator.ledger import ReceiptCheck, gone, replay_entry
 from scoring.competition import Competition, Schedule
 from scoring.errors import Code, PlatformError
 from scoring.receipts.certificate import Trust
-from scoring.receipts.receipt import ReceiptInvalid
+from scoring.receipts.receipt import ReceiptInvalid, Signed, authenticate, judged_at
 from scoring.types import Entrant, RoundNumber, entrant
+from voice_api.db.database import JsonObject
 from voice_api.db.ledger import Ledger, LedgerEntry
 from voice_api.db.rounds import RoundEvidence
 from voice_api.errors import LedgerInvalid
+
+
+class StoredReceipts(Protocol):
+    """The receipts of a store."""
+
+    def receipt(self, receipt_hash: str) -> Signed:
+        """A kept receipt; raises PlatformError where none has this hash, or where it is none."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +54,11 @@ async def join(
     told: Callable[[RoundNumber], None],
     *,
     until: RoundNumber | None = None,
+    stored: StoredReceipts | None = None,
 ) -> int:
     """Take over every entry above the own head, up to round `until`; how many. Each is checked, then written at once.
 
+    With `stored`, a round whose receipts the source does not have is checked by those that are stored there (see `check_stored`).
     Begun again, it goes on after the own head, once that is the same in both. Raises LedgerInvalid with the first round that does not
     follow from its receipts, PlatformError(STATE_CONFLICT) where the own head is another, and OutOfOrder where somebody else writes
     to the own ledger.
@@ -62,7 +74,11 @@ async def join(
     async for entry in source.entries(None if head is None else head.round):
         if until is not None and entry.round > until:
             break
-        check(head, entry, await source.evidence(entry.round), schedule, trust)
+        found = await source.evidence(entry.round)
+        if stored is not None and (found is None or lacking(entry, found)):
+            check_stored(head, entry, stored, schedule, trust)
+        else:
+            check(head, entry, found, schedule, trust)
         await own.append(entry)
         head = entry
         count += 1
@@ -89,6 +105,23 @@ def check(head: LedgerEntry | None, entry: LedgerEntry, found: RoundEvidence | N
         _check_gone(head, entry, found)
     except ReceiptInvalid as exc:
         raise LedgerInvalid(f"round {entry.round}: {exc}") from exc
+
+
+def check_stored(head: LedgerEntry | None, entry: LedgerEntry, stored: StoredReceipts, schedule: Schedule, trust: Trust) -> None:
+    """Raise LedgerInvalid unless the entry follows from the head and from receipts of a store, each signed by a trusted key.
+
+    A store holds receipts and not who stood when a round closed: who left, and which receipts were refused, is the entry's word. So it
+    is for a validator that lost rounds of its own, and takes them back from one that folded them with it.
+    """
+    receipts: dict[str, JsonObject] = {}
+    for name in entry.inputs.counted:
+        try:
+            signed = stored.receipt(name)
+            authenticate(signed, trust, judged_at(signed.receipt))
+        except (PlatformError, ReceiptInvalid) as exc:
+            raise LedgerInvalid(f"round {entry.round}, receipt {name}: {exc}") from exc
+        receipts[name] = signed.receipt
+    replay_entry(head, entry, receipts, schedule)
 
 
 def _check_counted(entry: LedgerEntry, found: RoundEvidence, rules: Competition, trust: Trust) -> None:
