@@ -26,10 +26,13 @@ from voice_api.settings import (
 
 
 class ChainSettings(ProcessSettings):
-    """The chain, the subnet and the wallet; `fallbacks` are endpoints to try where the network's own does not answer."""
+    """The chain, the subnet and the wallet; `fallbacks` are endpoints to try where the network's own does not answer.
 
-    network: str = Field(default="finney", validation_alias="BT_NETWORK")
-    netuid: int = Field(default=1, ge=0, validation_alias="VOICE_NETUID")
+    Network and number have no default: whoever forgets them would act on somebody else's subnet.
+    """
+
+    network: str = Field(default="", validation_alias="BT_NETWORK")
+    netuid: int | None = Field(default=None, ge=0, validation_alias="VOICE_NETUID")
     devchain: Path = Field(default=Path(".voice/devchain.sqlite"), validation_alias="VOICE_DEVCHAIN")
     fallbacks: Annotated[tuple[str, ...], NoDecode, BeforeValidator(split)] = Field(
         default=(), validation_alias="VOICE_FALLBACK_ENDPOINTS"
@@ -112,7 +115,9 @@ class MinerSettings(ApiClientSettings):
 
 
 class DemoSettings(ProcessSettings):
-    """`voice demo`: servers to use instead of the embedded ones."""
+    """`voice demo`: servers to use instead of the embedded ones. Of the environment alone: a node's own are not for a demo."""
+
+    in_file = False
 
     database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
     redis_url: SecretStr | None = Field(default=None, validation_alias="REDIS_URL")

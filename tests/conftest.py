@@ -39,6 +39,8 @@ _numbers = count()
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 """Before anything imports torch: its threads, in two processes beside each other, take each other's cores."""
+os.environ["VOICE_CONFIG"] = os.devnull
+"""Settings of a node on this machine are not for tests."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -49,6 +51,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 class Servers(ProcessSettings):
     """Servers to use instead of the embedded ones. The tests make and drop databases of their own, and empty Redis's."""
+
+    in_file = False
 
     database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
     redis_url: SecretStr | None = Field(default=None, validation_alias="REDIS_URL")

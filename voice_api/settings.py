@@ -1,10 +1,11 @@
 """The environment of the API and the dispatcher, read once per process."""
 
 import ipaddress
+import os
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
@@ -20,6 +21,7 @@ from scoring.default_rules import DEFAULT_PATH
 from scoring.store.files import StoredFiles
 from scoring.store.place import S3Access, StorePlace, open_files, place_of
 from scoring.types import Hotkey
+from voice_api import settings_file
 
 SECRETS = Path("/run/secrets")
 
@@ -90,8 +92,8 @@ def _place(value: object) -> object:
 
 
 def _seconds(value: object) -> object:
-    """The duration that a text of the environment says; whatever is no text stays as it is."""
-    if not isinstance(value, str):
+    """The duration that a text of the environment says, or a number of the file; whatever is neither stays as it is."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
         return value
     try:
         duration = timedelta(seconds=float(value))
@@ -103,11 +105,12 @@ def _seconds(value: object) -> object:
 
 
 def _networks(value: object) -> object:
-    """The networks of a text, an address standing for itself; whatever is no text stays as it is."""
-    if not isinstance(value, str):
+    """The networks of a text, or of a list of texts, an address standing for itself; whatever is neither stays as it is."""
+    parts = split(value)
+    if not isinstance(parts, tuple | list) or not all(isinstance(part, str) for part in parts):
         return value
     try:
-        return tuple(ipaddress.ip_network(part.strip()) for part in value.split(",") if part.strip())
+        return tuple(ipaddress.ip_network(part) for part in parts)
     except ValueError as exc:
         raise ValueError("not addresses or networks such as 10.0.0.7 or 10.0.0.0/24, with commas between") from exc
 
@@ -138,8 +141,22 @@ Seconds = Annotated[timedelta, BeforeValidator(_seconds)]
 """A duration, in the environment a number of seconds above 0."""
 
 
+def _by_variable(source: PydanticBaseSettingsSource) -> PydanticBaseSettingsSource:
+    """A source that knows settings by their variables alone: by the names of fields, a shell's HOST or PATH would be one."""
+    source.config = SettingsConfigDict(**{**source.config, "populate_by_name": False})
+    return source
+
+
+class _UserFolder(BaseSettings):
+    """Where a user's settings are, as all programs of theirs have it."""
+
+    folder: Path = Field(default=Path("~/.config"), validation_alias="XDG_CONFIG_HOME")
+
+
 class ProcessSettings(BaseSettings):
-    """Base of every process's settings: frozen, and secrets may come from files in /run/secrets where that folder exists."""
+    """Base of every process's settings: frozen; of the environment, else of files in /run/secrets where that folder exists, else of
+    `voice.toml`.
+    """
 
     model_config = SettingsConfigDict(
         frozen=True,
@@ -158,9 +175,31 @@ class ProcessSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # called by keyword
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # called by keyword
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments, then the environment, then secrets: looked for when settings are read, not when this module is imported."""
-        secrets = (SecretsSettingsSource(settings_cls, secrets_dir=SECRETS),) if SECRETS.is_dir() else ()
-        return (init_settings, env_settings, *secrets)
+        """Arguments, then the environment, then files: looked for when settings are read, not when this module is imported."""
+        secrets = (_by_variable(SecretsSettingsSource(settings_cls, secrets_dir=SECRETS)),) if SECRETS.is_dir() else ()
+        path = settings_path() if cls.in_file else None
+        file = () if path is None else (settings_file.SettingsFile(settings_cls, path),)
+        return (init_settings, _by_variable(env_settings), *secrets, *file)
+
+    in_file: ClassVar[bool] = True
+    """Whether `voice.toml` may hold them."""
+
+
+class SettingsFileSettings(ProcessSettings):
+    """The file of settings."""
+
+    in_file = False
+
+    path: Path | None = Field(default=None, validation_alias="VOICE_CONFIG")
+
+
+def settings_path() -> Path | None:
+    """The file of settings that is read, None for none; raises PlatformError(SETTING_INVALID)."""
+    try:
+        home = _UserFolder().folder.expanduser()
+    except RuntimeError:  # a user without a folder
+        home = None
+    return settings_file.find(SettingsFileSettings().path, home, os.getuid())
 
 
 class SpeechSettings(ProcessSettings):

@@ -12,6 +12,7 @@ import neurons.settings
 import voice_api.settings
 import workers.settings
 from voice_api.settings import ProcessSettings
+from voice_api.settings_file import key_of
 from website.tables import cell, code, table
 
 _MODULES = (voice_api.settings, workers.settings, neurons.settings)
@@ -21,6 +22,11 @@ _HEAD = """# Settings
 
 Every name that a process reads, in the order of [.env.example](../../.env.example), which holds the same names. *Read by* names the
 group of settings, below, that a process takes it with. A name without a group is of docker-compose.yml alone.
+
+An option of a command wins over the environment, that over a file /run/secrets/NAME in lower case, that over `voice.toml`, that over the
+default. `voice.toml` is the file that `VOICE_CONFIG` names, else that of the folder a command runs in, else `~/.config/voice/voice.toml`. A
+name that is no setting's is refused, and so is a file with a secret that others may read. `voice config show` tells each value and
+where it comes from.
 """
 
 
@@ -29,12 +35,18 @@ def page(root: Path) -> str:
     classes = sorted(_classes(ProcessSettings), key=lambda each: each.__name__)
     example = list(_example(root))
     rows = [
-        (code(name), code(value), " ".join(filter(None, (cell(comment), _bounds(name, classes)))), _readers(name, classes))
+        (
+            code(name),
+            code(_in_file(name, classes)),
+            code(value),
+            " ".join(filter(None, (cell(comment), _bounds(name, classes)))),
+            _readers(name, classes),
+        )
         for name, value, comment in example
     ]
     groups = [(_words(each), cell((each.__doc__ or "").partition("\n\n")[0])) for each in classes]
     return (
-        f"{_HEAD}\n{table(('name', 'default', 'it says', 'read by'), rows)}\n"
+        f"{_HEAD}\n{table(('name', 'in voice.toml', 'default', 'it says', 'read by'), rows)}\n"
         f"## Groups of settings\n\n{table(('group', 'it holds'), groups)}"
     )
 
@@ -68,6 +80,11 @@ def _fields(name: str, classes: list[type[ProcessSettings]]) -> dict[str, FieldI
 
 def _readers(name: str, classes: list[type[ProcessSettings]]) -> str:
     return ", ".join(_fields(name, classes)) or "docker-compose.yml"
+
+
+def _in_file(name: str, classes: list[type[ProcessSettings]]) -> str:
+    """The name in the file of settings; nothing for what cannot stand there."""
+    return key_of(name) if _fields(name, [each for each in classes if each.in_file]) else ""
 
 
 def _bounds(name: str, classes: list[type[ProcessSettings]]) -> str:

@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, CommandEntry] = {
     "say": CommandEntry("neurons.cli.say:say", LISTEN, "Hear a sentence in the king's voice, or another submission's"),
     "verify": CommandEntry("neurons.cli.verify:verify", LOOK, "Run a receipt's score again"),
     "wallet": CommandEntry("neurons.cli.wallet:app", LOOK, "Wallets on this machine."),
+    "config": CommandEntry("neurons.cli.config:app", LOOK, "Say which file of settings is read."),
     "dev": CommandEntry("neurons.cli.dev.commands:app", DEVELOP, "The development chain and the local model hub."),
     "family": CommandEntry("neurons.cli.family.commands:app", DEVELOP, "The kinds of models that a competition can admit."),
     "scoring": CommandEntry(

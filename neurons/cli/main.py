@@ -66,7 +66,7 @@ def main() -> None:
     """
     given = _taken_out(sys.argv)
     try:
-        status = app(standalone_mode=False, obj=lambda: _configure_logs(given))
+        status = app(standalone_mode=False, obj=lambda: _begin(given))
     except (typer.TyperException, VoiceError) as error:
         _fail(error, given)
     except _invalid_settings() as error:
@@ -86,13 +86,18 @@ def _taken_out(arguments: list[str]) -> set[str]:
     return given
 
 
-def _configure_logs(given: set[str]) -> None:
-    """Set up the logs of a command: what a library or a sandbox logs must not stand before the answer. A help logs nothing."""
+def _begin(given: set[str]) -> None:
+    """Check the file of settings, and set up the logs: what a library or a sandbox logs must not stand before a command's answer.
+
+    A help needs neither.
+    """
     if "help" in given:
         return
     from neurons.cli import logs
+    from neurons.cli.roles import check_file
     from neurons.settings import LogLevel
 
+    check_file()
     chosen = (level for name, level in (("verbose", LogLevel.DEBUG), ("quiet", LogLevel.WARNING)) if name in given)
     logs.configure(next(chosen, None))
 
@@ -134,7 +139,13 @@ def _print(error: "typer.TyperException | VoiceError | ValidationError") -> None
 
 
 def _setting(error: "ValidationError") -> str:
+    """The first setting that is wrong, what is wrong, and the file that says it."""
+    from voice_api.settings_file import key_of
+    from voice_api.settings_origin import file_that_says
+
     first = error.errors()[0]
     name = str(first["loc"][0]) if first["loc"] else error.title
     wrong = first["msg"].removeprefix("Value error, ")
-    return f"setting {name}: {wrong[:1].lower()}{wrong[1:]}"
+    path = file_that_says(name, first.get("input"))
+    place = f", {key_of(name)} in {path}" if path else ""
+    return f"setting {name}{place}: {wrong[:1].lower()}{wrong[1:]}"

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     Settings = TypeVar("Settings", bound=ChainSettings)
 
 
+DEV = "dev"
+"""The network of development, on this machine alone."""
+DEV_NETUID = 1
+"""Its subnet, where nobody names another."""
+
+
 def set_by(name: str, otherwise: str = "") -> str:
     """What a help names as an option's default: the environment variable of the setting that it stands for, and the default of that."""
     return f"{name}, else {otherwise}" if otherwise else name
@@ -192,9 +198,23 @@ def open_chain(settings: ChainSettings, turn: int = 0) -> "Chain":
     from neurons.chain.adapter import Chain, rpc_substrate
     from neurons.devchain.substrate import DevSubstrate
 
-    dev = settings.network == "dev"
+    subnet = subnet_of(settings)
+    dev = settings.network == DEV
     substrate = DevSubstrate(settings.devchain) if dev else rpc_substrate(settings.network, settings.fallbacks, turn)
-    return Chain(substrate, settings.netuid, settings.chain_timeout)
+    return Chain(substrate, subnet, settings.chain_timeout)
+
+
+def subnet_of(settings: ChainSettings) -> int:
+    """The subnet's number, of which the development chain has one alone; raises PlatformError(SETTING_INVALID) where none is set."""
+    if not settings.network:
+        why = "no network is named: give --network (dev, local, test, finney or ws://…), or set BT_NETWORK, or network in voice.toml"
+        raise PlatformError(Code.SETTING_INVALID, why)
+    if settings.netuid is not None:
+        return settings.netuid
+    if settings.network == DEV:
+        return DEV_NETUID
+    why = f"no subnet of {settings.network} is named: give --netuid, or set VOICE_NETUID, or netuid in voice.toml"
+    raise PlatformError(Code.SETTING_INVALID, why)
 
 
 def answer(as_json: bool, data: Any, show: Callable[[], None]) -> None:

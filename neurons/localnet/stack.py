@@ -57,7 +57,7 @@ class Stack:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env={**bare, **environment},
+                env={**bare, "VOICE_CONFIG": os.devnull, **environment},  # a node's own settings are not the demo's
                 start_new_session=True,
                 preexec_fn=die_with_parent,
             )

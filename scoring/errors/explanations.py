@@ -188,7 +188,7 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "Send it again in a while. Operator: see who holds them in pg_stat_activity; for the server's, stop what is not needed or raise "
         "max_connections.",
     ),
-    Code.SETTING_INVALID: Explanation("A setting is missing or wrong.", "Compare the environment with .env.example."),
+    Code.SETTING_INVALID: Explanation("A setting is missing or wrong.", "See `voice config show` and .env.example."),
     Code.COMPETITION_INVALID: Explanation("The competition file is wrong.", "Compare it with scoring/competition.toml."),
     Code.PORT_TAKEN: Explanation("The port is in use.", "Name another port, or none to get a free one."),
     Code.WALLET_MISSING: Explanation(

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
@@ -82,6 +83,19 @@ def test_an_empty_value_is_a_default_that_says_nothing(settings: type[ProcessSet
     }
 
     assert hidden.keys() <= {"VOICE_COMPETITION"}
+
+
+def test_the_few_that_must_be_set_say_so_and_are_empty() -> None:
+    """What has no default, and what would be somebody else's subnet; no network is preset."""
+    marked = {
+        match["name"]
+        for above, line in pairwise(LINES)
+        if above.startswith("# Must be set") and (match := ASSIGNMENT.match(line))
+    }
+    required = {str(field.validation_alias) for each in CLASSES for field in each.model_fields.values() if field.is_required()}
+
+    assert marked == required | {"BT_NETWORK", "VOICE_NETUID"}
+    assert [EXAMPLE[name] for name in marked] == [""] * len(marked)
 
 
 @pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL", "HF_TOKEN"])

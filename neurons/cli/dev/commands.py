@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from neurons.cli.dev import tables
-from neurons.cli.options import AsJson, DevChainOptions, DevWalletOptions, Netuid, address, answer, shared_options
+from neurons.cli.options import DEV_NETUID, AsJson, DevChainOptions, DevWalletOptions, Netuid, address, answer, shared_options
 from neurons.devchain.faults import FaultKind, FaultPlan
 from neurons.devchain.genesis import RAO
 from neurons.settings import ChainSettings
@@ -35,15 +35,16 @@ def create(
     from neurons.devchain import operations
 
     settings = options.settings(ChainSettings, netuid=netuid)
+    subnet = DEV_NETUID if settings.netuid is None else settings.netuid
     owner = wallets.create(settings.wallet, settings.wallet_hotkey, settings.wallet_path)
     operations.create(
         settings.devchain,
-        netuid=settings.netuid,
+        netuid=subnet,
         block_seconds=block_seconds,
         owner_coldkey=owner.coldkeypub.ss58_address,
         owner_hotkey=owner.hotkey.ss58_address,
     )
-    typer.echo(f"created {settings.devchain}: subnet {settings.netuid}, a block every {block_seconds:g} s")
+    typer.echo(f"created {settings.devchain}: subnet {subnet}, a block every {block_seconds:g} s")
 
 
 @app.command()

@@ -1,0 +1,96 @@
+"""`voice config`: the file of settings that is read, and every setting with where it comes from."""
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from neurons.cli.options import AsJson, answer
+from scoring.errors import Code, PlatformError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from voice_api.settings_origin import SettingView
+
+app = typer.Typer(invoke_without_command=True)
+Role = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="ROLE", help="validator, worker, api, queue, dispatcher, store, backup or miner.", show_default="all of them"
+    ),
+]
+
+
+@dataclass(slots=True)
+class _Row:
+    """A setting, and the roles that read it."""
+
+    view: "SettingView"
+    roles: list[str] = field(default_factory=list)
+
+
+@app.callback()
+def config(context: typer.Context) -> None:
+    """Say which file of settings is read. An option wins over the environment, and that over the file."""
+    if context.invoked_subcommand is None:
+        from voice_api.settings import settings_path
+
+        typer.echo(_file_line(settings_path()))
+
+
+@app.command("show")
+def show(role: Role = None, as_json: AsJson = False) -> None:
+    """Show every setting of a role, its value, and where that comes from: default, file, secret file, environment. Secrets are hidden."""
+    from voice_api.settings import settings_path
+
+    path = settings_path()
+    rows = _rows(role)
+    answer(as_json, _document(path, rows), lambda: _show(path, rows))
+
+
+def _rows(role: str | None) -> "list[_Row]":
+    """Each setting once."""
+    from neurons.cli.roles import ROLES
+    from voice_api.settings_origin import views
+
+    if role is not None and role not in ROLES:
+        raise PlatformError(Code.ARGUMENT_INVALID, f"no role is called {role}; there are {', '.join(ROLES)}")
+    rows: dict[str, _Row] = {}
+    for name in ROLES if role is None else (role,):
+        for kind in ROLES[name]:
+            for view in views(kind):
+                row = rows.setdefault(view.variable, _Row(view))
+                row.roles = list(dict.fromkeys([*row.roles, name]))
+    return list(rows.values())
+
+
+def _file_line(path: "Path | None") -> str:
+    if path is None:
+        return "no file of settings is read: VOICE_CONFIG names none, and there is neither ./voice.toml nor ~/.config/voice/voice.toml"
+    return f"settings are read from {path}"
+
+
+def _document(path: "Path | None", rows: "Sequence[_Row]") -> dict[str, Any]:
+    settings = [{"name": row.view.name or None, **asdict(row.view), "roles": row.roles} for row in rows]
+    return {"file": None if path is None else str(path), "settings": settings}
+
+
+def _show(path: "Path | None", rows: "Sequence[_Row]") -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    from scoring.foreign_words import printable
+
+    names = (Column("in voice.toml", no_wrap=True), Column("in the environment", no_wrap=True))
+    table = Table(*names, Column("value", overflow="fold"), "from", box=SIMPLE_HEAD)
+    for row in rows:
+        view = row.view
+        value = Text(printable(view.value)) if view.problem is None else Text(printable(f"{view.value}  ({view.problem})"), "red")
+        table.add_row(view.name, view.variable, value, view.origin.value, style=None if view.is_said else "dim")
+    console = Console()
+    console.print(_file_line(path), soft_wrap=True, markup=False)
+    console.print(table)
