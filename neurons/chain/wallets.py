@@ -1,5 +1,6 @@
 """Wallets on disk: keys are loaded at once, so that a missing file is told before anything else begins."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import bittensor as bt
@@ -8,6 +9,9 @@ from bittensor.sp_core import KeyfileError, WrongPasswordError
 
 from scoring.errors import Code, PlatformError
 from scoring.types import Hotkey
+
+Words = Callable[[str, str], None]
+"""Is told which key was made ("coldkey", "hotkey"), and the words that make it again."""
 
 
 def load(name: str, hotkey: str, path: Path) -> bt.Wallet:
@@ -35,13 +39,30 @@ def coldkey_address(name: str, path: Path) -> str:
     return _address(_wallet(name, "default", path).coldkeypub_file)
 
 
-def create(name: str, hotkey: str, path: Path) -> bt.Wallet:
-    """A wallet for development: keys that exist are kept, missing ones are made, without a password."""
+def has_coldkey(name: str, path: Path) -> bool:
+    """Whether the wallet has a coldkey of its own here, or the public half of one that is kept elsewhere."""
+    wallet = _wallet(name, "default", path)
+    return bool(wallet.coldkey_file.exists_on_device() or wallet.coldkeypub_file.exists_on_device())
+
+
+def create(
+    name: str, hotkey: str, path: Path, *, password: str | None = None, words: Words = lambda _key, _words: None
+) -> bt.Wallet:
+    """A wallet: keys that exist are kept, missing ones are made.
+
+    A coldkey is encrypted with the password where there is one, a hotkey never is. `words` is told each new key's mnemonic; it is
+    printed nowhere. Raises PlatformError(WALLET_MISSING) where the files cannot be written or read.
+    """
     wallet = _wallet(name, hotkey, path)
-    if not wallet.coldkey_file.exists_on_device():
-        wallet.create_new_coldkey(use_password=False, suppress=True)
-    if not wallet.hotkey_file.exists_on_device():
-        wallet.create_new_hotkey(use_password=False, suppress=True)
+    try:
+        if not has_coldkey(name, path):
+            wallet.create_new_coldkey(
+                use_password=password is not None, coldkey_password=password, on_mnemonic=lambda said: words("coldkey", said)
+            )
+        if not wallet.hotkey_file.exists_on_device():
+            wallet.create_new_hotkey(use_password=False, on_mnemonic=lambda said: words("hotkey", said))
+    except (KeyfileError, OSError) as exc:
+        raise PlatformError(Code.WALLET_MISSING, f"The keys of {name}/{hotkey} cannot be written: {exc}") from exc
     return load(name, hotkey, path)
 
 

@@ -165,6 +165,14 @@ def upgrade() -> None:
     asyncio.run(migrate.upgrade(MigrationSettings().database_url.get_secret_value()))
 
 
+@database.command("create")
+def create_database(name: Annotated[str, typer.Argument(help="The new database's name.")]) -> None:
+    """Make a database with its tables beside the one in DATABASE_URL, and print its URL; one that is there is only upgraded."""
+    from voice_api.db import databases
+
+    typer.echo(asyncio.run(databases.create(MigrationSettings().database_url.get_secret_value(), name)))
+
+
 @database.command("roles")
 def database_roles() -> None:
     """Give the database's roles (api, worker, validator, reader) exactly their rights; after each upgrade."""

@@ -12,6 +12,7 @@ from neurons.localnet.observation import Expectation, MinerView, Observation
 
 WIDE = 130
 """Columns from which on the outcome has a line for each miner."""
+_UNSEEN = "not seen yet"
 _COLOURS = {"scored": "green", "rejected": "red", "copy": "yellow", "queued": "cyan", "running": "magenta"}
 
 
@@ -28,6 +29,23 @@ def live(seen: Observation, spent_seconds: float) -> RenderableType:
     for miner in seen.miners:
         table.add_row(miner.role, _state(miner), _score(miner), miner.reason or "")
     return Group(head, table)
+
+
+def news(before: Observation | None, seen: Observation, spent_seconds: float) -> list[str]:
+    """What changed since the look before, a line each: for a log, where nothing can be drawn again."""
+    known = {} if before is None else {miner.role: _standing(miner) for miner in before.miners}
+    head = f"{spent_seconds:4.0f} s  block {seen.block}  round {seen.round}"
+    lines = [
+        f"{head}  {miner.role}: {_standing(miner)}" for miner in seen.miners if known.get(miner.role, _UNSEEN) != _standing(miner)
+    ]
+    if seen.weights_block is not None and (before is None or before.weights_block is None):
+        lines.append(f"{head}  the validator's first weights are on the chain")
+    return lines
+
+
+def _standing(miner: MinerView) -> str:
+    score = "" if miner.score is None else f", score {miner.score:.4f}"
+    return f"{_state(replace(miner, stage=None)).plain}{score}{'' if miner.reason is None else f', {miner.reason}'}"
 
 
 def final(seen: Observation, width: int) -> Table:
@@ -81,7 +99,7 @@ def as_json(seen: Observation, checked: Sequence[Expectation]) -> str:
 
 
 def _state(miner: MinerView) -> Text:
-    label = "king" if miner.king else miner.state or "not seen yet"
+    label = "king" if miner.king else miner.state or _UNSEEN
     if miner.track is not None:
         label = f"{label}, {miner.track}"
     if miner.stage is not None:

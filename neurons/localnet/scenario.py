@@ -3,7 +3,8 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -87,11 +88,11 @@ async def _watch(network: Network, api: VoiceApi, chain: Chain, console: Console
     """The first look at which every miner is judged and paid by weights set after the last verdict, and no duel is left to wait for."""
     round_blocks, started = load(COMPETITION).round_blocks, time.monotonic()
     judged_by: Block | None = None
-    with Live(console=console, refresh_per_second=4, transient=True) as live:
+    with _shown(console) as show:
         while (spent := time.monotonic() - started) < _SETTLE_SECONDS:
             network.stack.check()
             seen = await observe(api, chain, network.api_hotkey, network.miners, round_blocks)
-            live.update(demo_output.live(seen, spent))
+            show(seen, spent)
             if judged_by is None and seen.judged:
                 judged_by = await chain.head()
             if judged_by is not None and seen.paid_after(judged_by):
@@ -100,6 +101,24 @@ async def _watch(network: Network, api: VoiceApi, chain: Chain, console: Console
                     return seen
             await asyncio.sleep(_LOOK_SECONDS)
     raise PlatformError(Code.INTERNAL, f"the network did not settle within {_SETTLE_SECONDS:.0f} s; see {network.layout.logs}.")
+
+
+@contextmanager
+def _shown(console: Console) -> Iterator[Callable[[Observation, float], None]]:
+    """Show each look: on a terminal as a picture that is drawn again, elsewhere as a line for each change."""
+    if console.is_terminal:
+        with Live(console=console, refresh_per_second=4, transient=True) as live:
+            yield lambda seen, spent: live.update(demo_output.live(seen, spent))
+        return
+    before: Observation | None = None
+
+    def print_news(seen: Observation, spent: float) -> None:
+        nonlocal before
+        for line in demo_output.news(before, seen, spent):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+        before = seen
+
+    yield print_news
 
 
 async def commit_all(chain: Chain, miners: Sequence[Miner], wallet_path: Path) -> None:

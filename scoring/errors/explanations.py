@@ -192,7 +192,7 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.COMPETITION_INVALID: Explanation("The competition file is wrong.", "Compare it with scoring/competition.toml."),
     Code.PORT_TAKEN: Explanation("The port is in use.", "Name another port, or none to get a free one."),
     Code.WALLET_MISSING: Explanation(
-        "There is no such wallet or hotkey.", "Create it with `btcli wallet create`, or name another with -w and -H."
+        "There is no such wallet or hotkey.", "Create it with `voice wallet create`, or name another with -w and -H."
     ),
     Code.ARGUMENT_INVALID: Explanation("An argument of the command is wrong.", "Add --help to the command to see what it takes."),
     Code.SERVICE_KEY_INVALID: Explanation(

@@ -34,6 +34,8 @@ class FinishedDemo:
     folder: Path
     seen: Mapping[str, Any]
     """Its `--json`."""
+    told: str
+    """What it printed beside that while it ran."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def finished_demo(shared: Path) -> FinishedDemo:
             said.write_text(json.dumps({"status": process.returncode, "out": process.stdout, "errors": process.stderr}))
     answer = json.loads(said.read_text())
     assert answer["status"] == 0, answer["errors"]
-    return FinishedDemo(folder, json.loads(answer["out"]))
+    return FinishedDemo(folder, json.loads(answer["out"]), answer["errors"])
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The whole network, as a user runs it."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -46,6 +47,13 @@ def test_the_demo_takes_six_miners_from_commit_to_weights(demo_data: FinishedDem
         "pickle": SubmissionState.REJECTED,
         "hang": SubmissionState.REJECTED,
     }
+    for line in (
+        r"\d s  block \d+  round \d+  clear: queued",
+        "clear: king",
+        "copy: copy, .*same model",
+        "first weights are on the chain",
+    ):
+        assert re.search(line, demo_data.told), demo_data.told
     paid = sum(miner["weight"] for miner in seen["observation"]["miners"]) + seen["observation"]["burn"]
     assert paid == pytest.approx(1.0, abs=1e-3)
     assert left_behind(folder) == []

@@ -33,6 +33,36 @@ KING = MinerView(
 COPY = replace(KING, uid=Uid(4), state="copy", king=False, code=1202, reason=REASON, score=0.0, weight=0.0)
 
 
+def seen_at(block: int, *miners: MinerView, weights_block: int | None = None) -> Observation:
+    """A look at the network."""
+    return Observation(
+        block=Block(block),
+        round=3,
+        waiting=0,
+        running=0,
+        weights_block=None if weights_block is None else Block(weights_block),
+        burn=0.0,
+        burn_incentive=0.0,
+        miners=miners,
+    )
+
+
+def test_a_log_has_a_line_for_each_change() -> None:
+    """Nothing for whom nobody has seen yet, nothing for what stays, and nothing for the stages of one evaluation."""
+    unseen = replace(KING, state="", king=False, score=None, track=None)
+    queued = replace(unseen, role="copy", state="queued")
+    first = seen_at(10, unseen, queued)
+    assert demo_output.news(None, first, 1.5) == ["   2 s  block 10  round 3  copy: queued"]
+    assert demo_output.news(first, seen_at(11, unseen, replace(queued, stage="speak")), 2.0) == []
+    assert demo_output.news(
+        first, seen_at(90, KING, replace(COPY, role="copy", reason="same model"), weights_block=90), 34.2
+    ) == [
+        "  34 s  block 90  round 3  wrong-words: king, small, score 0.7328",
+        "  34 s  block 90  round 3  copy: copy, small, score 0.0000, same model",
+        "  34 s  block 90  round 3  the validator's first weights are on the chain",
+    ]
+
+
 @pytest.mark.parametrize("width", [80, 100, 129, 130, 200])
 def test_nothing_is_cut(width: int) -> None:
     """Whoever's terminal it is: repository, revision, hotkey, reason, score, error, weight, incentive and burn are all there."""

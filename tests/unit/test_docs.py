@@ -18,7 +18,7 @@ PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 TEXTS = {str(page.relative_to(ROOT)): page.read_text(encoding="utf-8") for page in PAGES}
 PATH = re.compile(r"\b((?:neurons|workers|voice_api|scoring|prompts|docker|tests|docs)/[\w./-]*)")
 COMMAND = re.compile(
-    r"\bvoice ((?:queue|validator|db|miner|dev|scoring|operator|family) [\w-]+|api|dispatcher|worker|demo|say|verify)\b"
+    r"\bvoice ((?:queue|validator|db|miner|dev|scoring|operator|family|wallet) [\w-]+|api|dispatcher|worker|demo|say|verify)\b"
 )
 MARKUP = re.compile(r"(?<!\\)\[[a-z/]")
 TARGET = re.compile(r"(?:`|^)make ([a-z-]+)", re.MULTILINE)
@@ -43,6 +43,16 @@ def test_every_command_that_is_named_exists(page: str) -> None:
         if command is None:
             missing.append(named)
     assert missing == []
+
+
+SHELL = re.compile(r"^```(?:sh|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+TELLS_WORDS = re.compile(r"btcli (?:wallet|w) (?:create|new[-_]|regen)|--suppress|mnemonic")
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_no_command_of_a_guide_tells_a_mnemonic(page: str) -> None:
+    """Guides are run in scripts and their output is kept: wallets are made by the command that shows the words on a terminal alone."""
+    assert [line for block in SHELL.findall(TEXTS[page]) for line in block.splitlines() if TELLS_WORDS.search(line)] == []
 
 
 def test_no_help_loses_words() -> None:

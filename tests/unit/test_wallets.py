@@ -4,6 +4,7 @@ from pathlib import Path
 
 import bittensor as bt
 import pytest
+from bittensor.sp_core import Keypair
 
 from neurons.chain.wallets import coldkey_address, create, hotkey_address, load
 from scoring.errors import Code, PlatformError
@@ -16,6 +17,32 @@ def test_what_was_made_is_loaded(tmp_path: Path) -> None:
     loaded = load("alice", "voice", tmp_path)
     assert {wallet.hotkey.ss58_address for wallet in (made, again, loaded)} == {made.hotkey.ss58_address}
     assert loaded.hotkey.sign(b"x") is not None
+
+
+def test_the_words_of_new_keys_are_told_once_and_printed_nowhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each makes its key again; keys that are kept have none to tell."""
+    told: dict[str, str] = {}
+    made = create("alice", "voice", tmp_path, words=told.__setitem__)
+    again = {key: Keypair.create_from_mnemonic(words).ss58_address for key, words in told.items()}
+    assert again == {"coldkey": made.coldkeypub.ss58_address, "hotkey": made.hotkey.ss58_address}
+    create("alice", "voice", tmp_path, words=lambda *_: pytest.fail("no key is new"))
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_coldkey_that_is_kept_elsewhere_is_not_made_anew(tmp_path: Path) -> None:
+    """Its public half is a wallet that gets another hotkey."""
+    made = create("alice", "one", tmp_path)
+    (tmp_path / "alice" / "coldkey").unlink()
+    again = create("alice", "two", tmp_path)
+    assert again.coldkeypub.ss58_address == made.coldkeypub.ss58_address
+    assert not (tmp_path / "alice" / "coldkey").exists()
+
+
+@pytest.mark.slow
+def test_a_coldkey_with_a_password_is_encrypted(tmp_path: Path) -> None:
+    """The hotkey beside it is not: daemons sign with it."""
+    made = create("alice", "voice", tmp_path, password="correct horse")
+    assert (made.coldkey_file.is_encrypted(), made.hotkey_file.is_encrypted()) == (True, False)
 
 
 def test_a_second_hotkey_shares_the_coldkey(tmp_path: Path) -> None:
