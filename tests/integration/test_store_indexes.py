@@ -18,6 +18,7 @@ LOAD = """
 set session_replication_role = replica;
 insert into registry (netuid, block, block_hash) values (7, 100000, '0x');
 insert into neurons select 'hotkey-' || n, n, 'c', 0, n * 1000 from generate_series(0, 255) n;
+insert into coldkeys select 'hotkey-' || n, 'c-' || n from generate_series(0, 9999) n;
 insert into submissions (hotkey, commit_block, tiebreak, public_key, commitment, repo, revision, tag, refused, state, code, copy_of,
                          tensors_hash)
 select 'hotkey-' || n % 10000, n, md5(n::text), repeat(md5(n::text), 2), 'v1', 'a/b-' || n, repeat('a', 40), md5(n::text), false, state,
@@ -73,7 +74,7 @@ QUERIES: dict[str, tuple[Any, ...]] = {
     "submissions.events": (45000, 0, 50),
     "submissions.known_of": ("{hotkey-7,nobody}", "{7,7}", "{1001}"),
     "submissions.by_tensors": ("ab",),
-    "copies.alike": ("{50000007,60000014,70000021}", 8, 16, 1),
+    "copies.alike": ("{50000007,60000014,70000021}", 8, 16, 1, 4),
     "copies.spoken": (1999, "small", 8, "{p1,p2}"),
     "copies.page": (100, 50, False),
     "leaderboard.version": ("v",),

@@ -18,7 +18,7 @@ from scoring.model.nearness import bands
 from scoring.model.sketch import PROJECTIONS, Sketch, TensorSketch
 from scoring.report import EvaluationReport
 from scoring.store.folder import FolderFiles
-from scoring.types import Block, Hotkey, RoundNumber, SubmissionId, entrant
+from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId, Uid, entrant
 from tests.builders.near_copies import MEASURED, a_near_copy
 from tests.integration.conftest import REPORT
 from tests.integration.event_replay import replayed
@@ -27,6 +27,7 @@ from voice_api.db.database import Pool, sql
 from voice_api.db.evaluations import Claim, Verdict
 from voice_api.db.operations import Operations
 from voice_api.db.queue import EvaluationQueue
+from voice_api.db.registry import RegisteredNeuron, Registry, RegistrySnapshot
 from voice_api.db.states import EvaluationState, QueueName, SubmissionState
 from voice_api.db.submissions import NewSubmission, Submissions
 from workers.evaluation.audio_store import EvidenceStore
@@ -150,6 +151,23 @@ async def test_nobody_is_near_a_model_by_what_lies_between(pool: Pool, found: tu
     assert {row.evaluation_id for row in spoken}.isdisjoint({evaluation.id}) and spoken
 
 
+async def test_nobodys_own_models_hide_a_strangers(pool: Pool, new_submission: Callable[..., NewSubmission]) -> None:
+    """Of one owner only the most alike are compared, the earliest of them first: there is room for who committed before."""
+    hotkeys = [*["mine"] * 5, "mine-too", "stranger"]
+    given = [
+        new_submission(hotkey=hotkey, public_key=f"{number:064x}", commit_block=Block(100 + number))
+        for number, hotkey in enumerate(hotkeys)
+    ]
+    await Submissions(pool).add(given)
+    assert await Registry(pool).replace(a_snapshot(1, **{"mine": "cold", "mine-too": "cold", "stranger": "warm"}))
+    rows = await Submissions(pool).page()
+    async with pool.connection() as connection:
+        for row in rows:
+            await keep_sketch(connection, row.id, SketchRecord(1, (1,) if row.hotkey == "stranger" else (1, 2, 3), b"s"))
+    alike = await NearCopies(pool).alike(SubmissionId(999), like(1, 2, 3))
+    assert [row.owner.submission_id for row in alike] == [*(row.id for row in rows[:4]), rows[-1].id]
+
+
 async def test_sounds_of_a_round_are_found_by_prompt(pool: Pool, found: tuple[SubmissionId, SubmissionId]) -> None:
     """Those of the other submissions of a track, each standing for its original."""
     original, copy = found
@@ -254,11 +272,23 @@ async def test_its_owner_has_time_to_object(pool: Pool, open_round: OpenRound, v
     assert await states(pool) == [SubmissionState.SCORED, SubmissionState.SCORED]
 
 
-async def test_a_coldkey_is_known_while_it_is_registered(pool: Pool) -> None:
-    """Of others nobody knows whose they are."""
-    async with pool.connection() as connection:
-        await connection.execute("insert into neurons values ('h', 0, 'cold', 0, 9)")
-    assert [await NearCopies(pool).coldkey(Hotkey(name)) for name in ("h", "nobody")] == ["cold", None]
+async def test_a_coldkey_is_known_for_good(pool: Pool) -> None:
+    """Also when its hotkey is registered no more: what its owner commits again under another one is no copy. Of others nobody knows it."""
+    registry, copies = Registry(pool), NearCopies(pool)
+    assert await registry.replace(a_snapshot(1, gone="cold", kept="old"))
+    assert await registry.replace(a_snapshot(2, kept="swapped"))
+    assert [await copies.coldkey(Hotkey(name)) for name in ("gone", "kept", "nobody")] == ["cold", "swapped", None]
+
+
+def a_snapshot(block: int, **coldkeys: str) -> RegistrySnapshot:
+    """The registry at a block, of hotkeys and their coldkeys."""
+    neurons = tuple(
+        RegisteredNeuron(
+            hotkey=Hotkey(hotkey), uid=Uid(uid), coldkey=coldkey, registered_at_block=Block(0), immune_until_block=Block(9)
+        )
+        for uid, (hotkey, coldkey) in enumerate(coldkeys.items())
+    )
+    return RegistrySnapshot(netuid=7, block=Block(block), block_hash=BlockHash(f"0x{block:064x}"), neurons=neurons)
 
 
 def a_sketch(seed: int, moved: float = 0.0) -> Sketch:

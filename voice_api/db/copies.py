@@ -13,6 +13,8 @@ from voice_api.db.database import Connection, Pool, read, sql
 
 MOST_ALIKE = 16
 """So many sketches are compared, those that share most bands: near-copies share most of them, strangers hardly ever one."""
+MOST_OF_ONE_OWNER = 4
+"""Of them of one coldkey."""
 
 
 class NearCopyDecision(StrEnum):
@@ -31,7 +33,7 @@ class LineageOwner:
     submission_id: SubmissionId
     hotkey: Hotkey
     coldkey: str | None
-    """None where the hotkey is not registered."""
+    """None where the hotkey was never registered."""
     commit_block: Block
     tiebreak: str
 
@@ -128,7 +130,8 @@ class NearCopies:
     async def alike(self, submission: SubmissionId, own: SketchRecord) -> tuple[OwnedSketch, ...]:
         """Sketches of other submissions that share bands with one by the same key, those with most first; at most `MOST_ALIKE`."""
         async with self._pool.connection() as connection:
-            rows = await connection.fetch(sql("copies.alike"), list(own.bands), submission, MOST_ALIKE, own.key_id)
+            limits = (MOST_ALIKE, own.key_id, MOST_OF_ONE_OWNER)
+            rows = await connection.fetch(sql("copies.alike"), list(own.bands), submission, *limits)
         return tuple(OwnedSketch(read(LineageOwner, row), row["sketch"]) for row in rows)
 
     async def spoken(
@@ -140,7 +143,7 @@ class NearCopies:
         return tuple(read(OwnedSample, row, owner=read(LineageOwner, row)) for row in rows)
 
     async def coldkey(self, hotkey: Hotkey) -> str | None:
-        """The coldkey of a hotkey; None where it is not registered."""
+        """The coldkey of a hotkey; None where it was never registered."""
         async with self._pool.connection() as connection:
             found: str | None = await connection.fetchval(sql("copies.coldkey"), hotkey)
         return found

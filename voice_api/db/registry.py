@@ -45,11 +45,13 @@ class Registry:
             if not await connection.fetchrow(sql("registry.advance"), *head):
                 return False
             await connection.execute(sql("registry.clear_neurons"))
+            hotkeys, coldkeys = [neuron.hotkey for neuron in neurons], [neuron.coldkey for neuron in neurons]
+            await connection.execute(sql("registry.keep_coldkeys"), hotkeys, coldkeys)
             await connection.execute(
                 sql("registry.add_neurons"),
-                [neuron.hotkey for neuron in neurons],
+                hotkeys,
                 [neuron.uid for neuron in neurons],
-                [neuron.coldkey for neuron in neurons],
+                coldkeys,
                 [neuron.registered_at_block for neuron in neurons],
                 [neuron.immune_until_block for neuron in neurons],
             )

@@ -20,7 +20,7 @@ grant usage on schema public to voice_api, voice_worker, voice_validator, voice_
 
 grant select on
     alembic_version, transitions, registry, neurons, rounds, rounds_with_pending, submissions, submissions_with_score, evaluations,
-    evaluation_groups, samples, events, near_copies, near_copies_shown
+    evaluation_groups, samples, events, near_copies, near_copies_shown, coldkeys
     to voice_api, voice_worker, voice_validator, voice_reader;
 
 -- People and their dashboards: everything but what is nobody else's (recordings, and answers to signed requests).
@@ -39,7 +39,7 @@ grant select on
     ledger, duel_rounds, rolls, weight_attempts, audits, workers, drained_hosts, bans, operator_actions, validations, idempotency,
     speeches
     to voice_api;
-grant insert, update on registry to voice_api;
+grant insert, update on registry, coldkeys to voice_api;
 grant insert, delete on neurons, drained_hosts, bans to voice_api;
 grant insert on submissions, events, operator_actions to voice_api;
 grant update (state, code, reason, updated_at) on submissions to voice_api;

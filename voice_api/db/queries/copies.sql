@@ -5,9 +5,10 @@ select id, secret from sketch_keys order by id desc limit 1;
 -- name: alike
 -- Sketches by a key ($4) that share bands with one ($1), those with most first, at most $3, each with the submission that it stands for.
 -- A copy and a near-copy stand for their original; one that an operator released stands for itself. Not those of submission $2.
+-- At most $5 of one coldkey: nobody's own models, its asker's least of all, may fill the list before a stranger's earlier one.
 -- Nor those of near-copies by their weights: who is near such a one need not be near its original, whose own sketch tells that. Else
 -- anybody could set an honest model aside by a model between it and an earlier one.
-with found as (
+with near as (
     select k.submission_id, (select count(*) from unnest(k.bands) band where band = any($1::bigint[])) as shared
     from sketches k
     where k.bands && $1::bigint[] and k.submission_id <> $2 and k.key_id = $4
@@ -19,36 +20,42 @@ with found as (
           ),
           true
       )
-    order by shared desc, k.submission_id
-    limit $3
+), of_owner as (
+    select submission_id, shared,
+           row_number() over (partition by coalesce(h.coldkey, s.hotkey) order by shared desc, submission_id) as number
+    from near
+    join submissions s on s.id = submission_id
+    left join coldkeys h on h.hotkey = s.hotkey
+), found as (
+    select submission_id, shared from of_owner where number <= $5 order by shared desc, submission_id limit $3
 )
-select o.id as submission_id, o.hotkey, n.coldkey, o.commit_block, o.tiebreak, k.sketch
+select o.id as submission_id, o.hotkey, h.coldkey, o.commit_block, o.tiebreak, k.sketch
 from found f
 join sketches k using (submission_id)
 join submissions s on s.id = k.submission_id
 left join near_copies c on c.submission_id = s.id and c.decision is distinct from 'released'
 join submissions o on o.id = coalesce(c.original_id, s.copy_of, s.id)
-left join neurons n on n.hotkey = o.hotkey
+left join coldkeys h on h.hotkey = o.hotkey
 where o.id <> $2
 order by f.shared desc, o.commit_block, o.tiebreak, o.id;
 
 -- name: spoken
 -- The sounds of a round's ($1) other submissions in a track ($2) for some prompts ($4), each with the submission that it stands for.
 -- Not those of near-copies by their sound: who sounds like such a one need not sound like its original.
-select o.id as submission_id, o.hotkey, n.coldkey, o.commit_block, o.tiebreak, e.id as evaluation_id, p.prompt_id, p.pcm_sha256, p.rate
+select o.id as submission_id, o.hotkey, h.coldkey, o.commit_block, o.tiebreak, e.id as evaluation_id, p.prompt_id, p.pcm_sha256, p.rate
 from evaluations e
 join samples p on p.evaluation_id = e.id and p.prompt_id = any($4::text[]) and p.pcm_sha256 <> ''
 join submissions s on s.id = e.submission_id
 left join near_copies c on c.submission_id = s.id and c.decision is distinct from 'released'
 join submissions o on o.id = coalesce(c.original_id, s.copy_of, s.id)
-left join neurons n on n.hotkey = o.hotkey
+left join coldkeys h on h.hotkey = o.hotkey
 where e.round = $1 and e.track = $2 and e.state = 'scored' and e.submission_id <> $3 and o.id <> $3
   and (c.sound is null or c.sound < c.least_sound)
 order by o.commit_block, o.tiebreak, o.id, e.id, p.position;
 
 -- name: coldkey
--- The coldkey of a registered hotkey.
-select coldkey from neurons where hotkey = $1;
+-- The coldkey of a hotkey that is or was registered.
+select coldkey from coldkeys where hotkey = $1;
 
 -- name: keep_sketch
 -- A model's sketch and its bands; the newest rules decide which base it is measured from.

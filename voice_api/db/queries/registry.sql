@@ -17,6 +17,11 @@ delete from neurons;
 insert into neurons (hotkey, uid, coldkey, registered_at_block, immune_until_block)
 select * from unnest($1::text[], $2::integer[], $3::text[], $4::bigint[], $5::bigint[]);
 
+-- name: keep_coldkeys
+-- Whose each hotkey is, also once it is registered no more.
+insert into coldkeys (hotkey, coldkey) select * from unnest($1::text[], $2::text[])
+on conflict (hotkey) do update set coldkey = excluded.coldkey where coldkeys.coldkey <> excluded.coldkey;
+
 -- name: head
 -- The block that the registry stands at.
 select netuid, block, block_hash, owner_hotkey from registry;
