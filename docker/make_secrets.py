@@ -18,8 +18,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-SUBNET, GRAFANA = 10001, 472
-"""Users inside the containers: of our images (and of Redis), and of Grafana's. PostgreSQL reads as its container's root, who may."""
+SUBNET, GRAFANA, ALERTMANAGER = 10001, 472, 65534
+"""Users inside the containers: of our images (and of Redis), and of others'. PostgreSQL reads as its container's root, who may."""
 _ACL = "system.posix_acl_access"
 _ACL_VERSION = 2
 _NOBODY = 0xFFFFFFFF
@@ -102,6 +102,13 @@ def make_service_key(folder: Path, readers: Readers) -> None:
     readers.let_in(folder / "service_key", SUBNET)
 
 
+def open_alert_secrets(folder: Path, readers: Readers) -> None:
+    """A folder for what Alertmanager proves itself with to those who tell people: it is filled by hand, and may stay empty."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for path in (folder, *folder.iterdir()):
+        readers.let_in(path, ALERTMANAGER)
+
+
 def copy_hotkey(wallet: Path, hotkey: str, target: Path, readers: Readers) -> str:
     """Copy a hotkey and the public part of its coldkey, never the coldkey itself; returns the hotkey's ss58 address."""
     (target / "hotkeys").mkdir(parents=True, exist_ok=True)
@@ -143,6 +150,7 @@ def _make(options: argparse.Namespace) -> dict[str, str]:
     readers = Readers(options.subuid)
     make_passwords(options.folder, readers)
     make_service_key(options.folder, readers)
+    open_alert_secrets(options.folder / "alertmanager", readers)
     addresses = {}
     for service, name in (("validator", options.validator), ("queue", options.queue or options.validator)):
         wallet, _, hotkey = name.partition("/")

@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 from scoring import competition
 from scoring.errors import Code, PlatformError
 from scoring.judges import weights
+from scoring.receipts.certificate import CertificateInvalid
 from scoring.receipts.store import COMPETITIONS
 from voice_api.db.copies import NearCopies
 from voice_api.db.database import Pool, connect
@@ -29,9 +30,11 @@ from voice_api.db.states import QueueName
 from voice_api.db.submissions import Submissions
 from voice_api.db.validations import Validations
 from voice_api.errors import RedisUnavailable
-from voice_api.keys import ServiceKey, certified
+from voice_api.keys import ServiceKey, certified, read_certificate
 from voice_api.runtime import reachable
+from voice_api.runtime.disks import show_disks
 from voice_api.runtime.process_metrics import exposed
+from voice_api.runtime.worker_metrics import WorkerMetrics
 from voice_api.settings import MetricsSettings
 from workers.evaluation.audio_store import EvidenceStore
 from workers.evaluation.environments import EnvironmentStore
@@ -43,6 +46,7 @@ from workers.jobs.failures import RetryRule
 from workers.jobs.presence import Presence
 from workers.jobs.work_loop import WorkLoop, worker_name
 from workers.sandbox.card import Card, cards
+from workers.sandbox.card_numbers import CardNumbers
 from workers.sandbox.selftest.run import stop_if_open
 from workers.settings import ReceiptSignerSettings, WorkerSettings
 
@@ -96,6 +100,7 @@ def run(
             drain=drain,
         )
         worker_context.set(current)
+        _show_place(current.metrics, settings)
         _tell(current, settings.queue)
         host, port = ("", 0) if shown is None else (shown.host, shown.port)
         with exposed(current.metrics.registry, host, port), _present(Presence(Workers(pool), current, settings.queue), loop):
@@ -103,6 +108,22 @@ def run(
     _end_process(drain)
     receipt_signer()
     log.info("worker ends", worker=current.name, why="asked to stop" if drain.requested else "nothing is due")
+
+
+def _show_place(metrics: WorkerMetrics, settings: WorkerSettings) -> None:
+    """Show what of the worker's surroundings ends its work one day: the certificate, the disks, the card."""
+    metrics.certified_until(partial(_certificate_ends, settings.certificate))
+    places = {"data": settings.data, "store": settings.store_place or settings.data / "store"}
+    show_disks(metrics.registry, {name: place for name, place in places.items() if isinstance(place, Path)})
+    if settings.queue is QueueName.GPU:
+        metrics.registry.register(CardNumbers())
+
+
+def _certificate_ends(path: Path) -> float:
+    try:
+        return read_certificate(path).not_after.timestamp()
+    except (CertificateInvalid, FileNotFoundError):
+        return 0.0
 
 
 def _tell(worker: WorkerContext, queue: QueueName) -> None:

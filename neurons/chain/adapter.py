@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import Awaitable, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self, TypeVar
 
 import bittensor as bt
@@ -82,12 +82,17 @@ class Chain:
         at = await self.finalized() if block is None else block
         block_hash = await self.block_hash(at)
         snapshot = await self._bounded(self._client.at(at))
-        found, least = await self._bounded(
-            asyncio.gather(snapshot.subnets.metagraph(self._netuid), snapshot.query(_SubtensorModule.StakeThreshold, []))
+        found, least, milliseconds = await self._bounded(
+            asyncio.gather(
+                snapshot.subnets.metagraph(self._netuid),
+                snapshot.query(_SubtensorModule.StakeThreshold, []),
+                snapshot.query(bt.storage.Timestamp.Now, []),
+            )
         )
         if found is None:
             raise ChainUnavailable(f"there is no subnet {self._netuid} on this network; name another netuid")
-        return metagraph_of(found, at, block_hash, int(least or 0))
+        made_at = datetime.fromtimestamp(int(milliseconds or 0) / 1000, UTC)
+        return metagraph_of(found, at, block_hash, made_at=made_at, weights_min_stake=int(least or 0))
 
     async def weights(self, block: Block | None = None) -> WeightMatrix:
         """Read each validator's weights at a block (default: the newest finalized one), as shares that sum to 1."""
@@ -213,7 +218,9 @@ class Chain:
         return Applied(Block(int(block)), result.data.get("reveal_round"))
 
 
-def metagraph_of(found: bt.Metagraph, block: Block, block_hash: BlockHash, weights_min_stake: int) -> Metagraph:
+def metagraph_of(
+    found: bt.Metagraph, block: Block, block_hash: BlockHash, *, made_at: datetime, weights_min_stake: int
+) -> Metagraph:
     """Translate the SDK's metagraph at `block`; raises ChainUnavailable if the node left out a field that we need.
 
     `weights_min_stake` (rao) is a rule of the whole chain, which no metagraph tells.
@@ -225,6 +232,7 @@ def metagraph_of(found: bt.Metagraph, block: Block, block_hash: BlockHash, weigh
         netuid=found.netuid,
         block=block,
         block_hash=block_hash,
+        made_at=made_at,
         owner_hotkey=Hotkey(found.owner_hotkey),
         owner_coldkey=found.owner_coldkey,
         neurons=tuple(_neuron(neuron, immunity) for neuron in found.neurons),

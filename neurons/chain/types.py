@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
 
@@ -75,6 +76,8 @@ class Metagraph:
     netuid: int
     block: Block
     block_hash: BlockHash
+    made_at: datetime
+    """The time of its block, by the chain's own clock."""
     owner_hotkey: Hotkey
     owner_coldkey: str
     neurons: tuple[Neuron, ...]

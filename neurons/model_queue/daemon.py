@@ -15,17 +15,20 @@ from scoring.errors import Code, SubmissionFault
 from scoring.types import Block, BlockHash, PublicKey, RoundNumber
 from voice_api.db.registry import RegisteredNeuron, RegistrySnapshot
 from voice_api.db.submissions import NewSubmission
+from voice_api.runtime.chain_metrics import ChainMetrics
 from voice_api.runtime.process_metrics import Ticks
 
 log = structlog.get_logger()
 
 
-async def tick(chain: Chain, api: VoiceApi, schedule: Schedule) -> int:
+async def tick(chain: Chain, api: VoiceApi, schedule: Schedule, seen: ChainMetrics | None = None) -> int:
     """Send the registry as of the finalized head, and every commitment that the API does not hold; return how many were new.
 
     What the API holds is asked of the API, many commitments at once, so a restart repeats nothing.
     """
     metagraph = await chain.metagraph()
+    if seen is not None:
+        seen.saw(metagraph.block, metagraph.made_at)
     await api.send_registry(registry(metagraph))
     readable = readable_commitments(metagraph)
     known = await api.known_commitments([(record.hotkey, record.block) for record, _ in readable])
@@ -46,10 +49,11 @@ async def run(
 ) -> None:
     """Tick until asked to stop; a named outage waits for the next tick. `ticks` counts them."""
     counted = ticks or Ticks()
+    seen = ChainMetrics(counted.registry)
     while not stop.requested:
         try:
             with counted.measured():
-                await tick(chain, api, schedule)
+                await tick(chain, api, schedule, seen)
         except (ChainUnavailable, ApiUnavailable) as outage:
             log.warning("tick skipped", code=outage.code, detail=outage.detail)
         await stop.wait(pause)

@@ -32,7 +32,8 @@ from voice_api.db.submissions import Submissions, SubmissionStatus
 from voice_api.db.weights import Weights
 from voice_api.errors import DatabaseUnavailable, OutOfOrder
 from voice_api.keys import trust
-from voice_api.runtime.process_metrics import Ticks, ValidatorMetrics
+from voice_api.runtime.process_metrics import Ticks
+from voice_api.runtime.validator_metrics import ValidatorMetrics
 
 log = structlog.get_logger()
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 
+from neurons.validator.refused_receipts import in_words
 from prompts.groups import Group
 from scoring import canonical_json
 from scoring.competition import Competition, Schedule, Track
@@ -133,11 +134,15 @@ def log_other_rules(head: LedgerEntry | None, schedule: Schedule) -> None:
 
 
 def log_entry(entry: LedgerEntry) -> None:
-    """Say everything that an entry decided: receipts that do not count, submissions that left, duels that ended, the king."""
-    for name, reason in entry.inputs.distrusted.items():
-        log.error("receipt refused", entrant=name, reason=reason)
-    if entry.inputs.refusal:
-        log.error("no receipt of the round counts", round=entry.round, why=entry.inputs.refusal, advice=_ADVICE)
+    """Say everything that an entry decided: receipts that do not count, submissions that left, duels that ended, the king.
+
+    Receipts that do not count are one line, however many they are.
+    """
+    if entry.inputs.distrusted:
+        said = "no receipt of the round counts" if entry.inputs.refusal else "receipts do not count"
+        refused, counted = len(entry.inputs.distrusted), len(entry.inputs.counted)
+        why = in_words(entry.inputs.distrusted)
+        log.error(said, round=entry.round, refused=refused, counted=counted, why=why, advice=_ADVICE)
     for name, reason in entry.inputs.gone.items():
         log.info("submission gone", entrant=name, reason=reason)
     for state in entry.state.tracks:

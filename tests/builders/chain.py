@@ -1,5 +1,6 @@
 """Neurons and metagraphs: whole ones, of which a test names what matters to it."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from neurons.chain.types import Metagraph, Neuron
@@ -32,6 +33,7 @@ def a_metagraph(**overrides: Any) -> Metagraph:
         "netuid": 7,
         "block": Block(700),
         "block_hash": BlockHash("0x00"),
+        "made_at": datetime(2026, 11, 20, 12, tzinfo=UTC),
         "owner_hotkey": Hotkey("owner"),
         "owner_coldkey": "c0",
         "neurons": (),

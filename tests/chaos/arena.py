@@ -27,7 +27,7 @@ from tests.builders.processes import Processes, Workers
 from tests.chaos.faults import Fault, Planned
 from voice_api.db import migrate
 from voice_api.db.states import QueueName
-from voice_api.dispatch.dispatcher import JOB
+from voice_api.dispatch.wakeups import JOB
 from voice_api.keys import ServiceKey
 
 LEASE_SECONDS = 3.0

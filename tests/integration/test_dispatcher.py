@@ -1,6 +1,7 @@
 """The dispatcher with a real PostgreSQL, Redis and RQ worker."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -10,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 from redis import Redis
 from rq import Queue, SimpleWorker
+from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
 from rq.utils import import_attribute
 from structlog.testing import capture_logs
@@ -32,7 +34,7 @@ from voice_api.db.states import ParkedWhy, QueueName, SpeechState, ValidationSta
 from voice_api.db.submissions import NewSubmission, Submissions
 from voice_api.db.validations import Validations
 from voice_api.dispatch import dispatcher
-from voice_api.dispatch.dispatcher import AHEAD, WakeUps, missing
+from voice_api.dispatch.wakeups import AHEAD, JOB, WakeUps, missing
 from voice_api.runtime.process_metrics import DispatcherMetrics
 from voice_api.settings import DispatcherSettings
 from workers import jobs
@@ -117,7 +119,7 @@ def test_wakeups_follow_the_workers_that_live(redis_url: str, redis: Redis) -> N
 
 def test_job_resolves() -> None:
     """The job's name, which the dispatcher knows as a string only, is a function of the workers'."""
-    assert import_attribute(dispatcher.JOB) is jobs.evaluate_next
+    assert import_attribute(JOB) is jobs.evaluate_next
 
 
 async def test_due_rows_are_followed_by_wakeups(settings: DispatcherSettings, redis: Redis, open_round: OpenRound) -> None:
@@ -136,6 +138,76 @@ async def test_flushed_redis_is_filled_again(settings: DispatcherSettings, redis
         await until(lambda: enqueued(redis, 1))
         redis.flushdb()
         await until(lambda: enqueued(redis, 1))
+
+
+async def test_a_redis_that_lost_what_it_held_is_told_once(settings: DispatcherSettings, redis: Redis) -> None:
+    """Not at the first look, which finds nothing either; then at each loss, in the numbers and in one line of the log."""
+    metrics = DispatcherMetrics()
+
+    async def emptied(times: int) -> bool:
+        return metrics.registry.get_sample_value("voice_redis_emptied_total") == times
+
+    with capture_logs() as logs:
+        async with dispatching(settings, metrics):
+            await until(lambda: shown_as(metrics, "voice_redis_up", 1))
+            await asyncio.sleep(0.3)
+            assert await emptied(0)
+            redis.flushall()
+            await until(lambda: emptied(1))
+            await asyncio.sleep(0.3)
+            assert await emptied(1)
+    assert [entry["event"] for entry in logs].count("redis was emptied: what is due is announced again") == 1
+
+
+async def test_a_redis_that_is_away_is_shown(settings: DispatcherSettings, tmp_path: Path) -> None:
+    """While it serves nobody its number is 0."""
+    away = settings.model_copy(update={"redis_url": SecretStr(f"unix://{tmp_path}/none.sock")})
+    metrics = DispatcherMetrics()
+    async with dispatching(away, metrics):
+        await until(lambda: shown_as(metrics, "voice_redis_up", 0))
+
+
+async def shown_as(metrics: DispatcherMetrics, name: str, number: float) -> bool:
+    """Whether a number is shown."""
+    return metrics.registry.get_sample_value(name) == number
+
+
+HANG = """
+import sys, time
+from redis import Redis
+from rq import Queue, SimpleWorker
+from rq.serializers import JSONSerializer
+connection = Redis.from_url(sys.argv[1])
+how = {"connection": connection, "serializer": JSONSerializer}
+SimpleWorker([Queue("cpu", **how)], **how).work(logging_level="ERROR")
+"""
+
+
+async def test_what_a_killed_worker_left_is_tidied(settings: DispatcherSettings, redis: Redis, redis_url: str) -> None:
+    """A real worker takes a wake-up and is killed; once Redis has forgotten the worker, it forgets that the wake-up is under way."""
+    queue = rq_queue(redis)
+    taken = queue.enqueue_call("time.sleep", args=(600,), timeout=-1)
+    worker = await asyncio.create_subprocess_exec(sys.executable, "-c", HANG, redis_url)
+    registry = StartedJobRegistry(queue=queue)
+
+    async def under_way(*names: str) -> bool:
+        return [name for name, _ in registry.get_job_and_execution_ids(cleanup=False)] == list(names)
+
+    try:
+        await until(lambda: under_way(taken.id))
+        with WakeUps(redis_url) as wakeups:
+            assert wakeups.look() == (False, 0), "the worker lives"
+    finally:
+        worker.kill()
+        await worker.wait()
+    for key in redis.keys("rq:worker:*"):
+        redis.pexpire(key, 1)  # as Redis does some minutes after the last sign of life
+    metrics = DispatcherMetrics()
+    async with dispatching(settings, metrics):
+        await until(lambda: shown_as(metrics, "voice_dispatcher_tidied_total", 1))
+    assert await under_way()
+    assert redis.keys(f"rq:job:{taken.id}*") == []
+    assert SimpleWorker.count(queue=queue) == 0
 
 
 async def test_expired_lease_comes_back(settings: DispatcherSettings, redis: Redis, pool: Pool, open_round: OpenRound) -> None:

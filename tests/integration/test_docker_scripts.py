@@ -135,12 +135,18 @@ def test_a_secret_is_read_by_the_user_that_it_is_for(make_secrets: ModuleType, t
     make_secrets.make_service_key(tmp_path, readers)
     make_secrets.copy_hotkey(_wallet(tmp_path / "mine"), "default", tmp_path / "wallets", readers)
 
+    (tmp_path / "alertmanager").mkdir()
+    (tmp_path / "alertmanager" / "webhook_token").write_text("put there by hand")
+    make_secrets.open_alert_secrets(tmp_path / "alertmanager", readers)
+
     users = (make_secrets.SUBNET, make_secrets.GRAFANA, 12_345)
     for name in ("service_key", "redis_url", "database_url_worker"):
         assert [_reads(tmp_path / name, user) for user in users] == [True, False, False]
     assert [_reads(tmp_path / "grafana_password", user) for user in users] == [False, True, False]
     assert [_reads(tmp_path / "postgres_password", user) for user in users] == [False, False, False]
     assert [_reads(tmp_path / "wallets", user, "/hotkeys/default") for user in users] == [True, False, False]
+    callers = (make_secrets.ALERTMANAGER, make_secrets.SUBNET)
+    assert [_reads(tmp_path / "alertmanager", user, "/webhook_token") for user in callers] == [True, False]
 
 
 def test_rootless_containers_have_numbers_of_their_own(make_secrets: ModuleType, tmp_path: Path) -> None:

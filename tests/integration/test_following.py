@@ -213,7 +213,7 @@ async def test_a_worker_found_out_is_believed_no_more(bed: Bed, tmp_path: Path) 
     assert [(line["service"], line["what"]) for line in logs if "distrusted" in line["event"]] == [(service, "single-00: wer")]
     (number,) = await play(bed.stack)
     said = {line["event"] for line in await bed.follow(follower)}
-    assert {"receipt refused", "the ledgers part: this validator goes on with its own"} <= said
+    assert {"no receipt of the round counts", "the ledgers part: this validator goes on with its own"} <= said
     before, after = await bed.ledger.page()
     assert (len(before.inputs.counted), after.inputs.counted, after.round) == (2, {}, number)
     assert all(service in why for why in after.inputs.distrusted.values())

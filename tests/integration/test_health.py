@@ -130,6 +130,7 @@ async def test_metrics(
         'voice_submissions{code="",state="queued"} 2.0',
         'voice_workers{queue="cpu",state="live"} 1.0',
         'voice_workers{queue="cpu",state="draining"} 0.0',
+        'voice_workers{queue="cpu",state="gone"} 0.0',
         'voice_validations{state="queued"} 1.0',
         'voice_speeches{state="queued"} 0.0',
         "voice_dispatcher_present 0.0",
@@ -138,8 +139,8 @@ async def test_metrics(
         'voice_api_requests_total{method="GET",route="/v1/submissions/{submission_id}",status="200"} 1.0',
     ):
         assert line in text.splitlines()
-    (age,) = [line for line in text.splitlines() if line.startswith('voice_queue_age_seconds{queue="cpu"}')]
-    assert timedelta(seconds=100) <= timedelta(seconds=float(age.split()[1])) < timedelta(seconds=130)
+    lines = [line for line in text.splitlines() if line.startswith('voice_queue_age_seconds{of="evaluations",queue="cpu"')]
+    assert timedelta(seconds=100) <= timedelta(seconds=max(float(line.split()[1]) for line in lines)) < timedelta(seconds=130)
 
 
 async def test_metrics_without_a_database(api_settings: Callable[..., ApiSettings], serve: Serve) -> None:

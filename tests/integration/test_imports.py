@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from voice_api.dispatch import dispatcher
+from voice_api.dispatch.wakeups import JOB
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("neurons", "workers", "voice_api", "scoring", "prompts")
@@ -65,7 +65,7 @@ def test_what_is_asked_first_waits_for_nothing(asked: str) -> None:
 
 def test_the_job_that_the_api_names_exists() -> None:
     """The dispatcher names its job by string; the string resolves."""
-    module, name = dispatcher.JOB.rsplit(".", 1)
+    module, name = JOB.rsplit(".", 1)
     assert callable(getattr(importlib.import_module(module), name))
 
 

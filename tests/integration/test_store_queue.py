@@ -10,11 +10,11 @@ import pytest
 
 from scoring.errors import Code
 from scoring.receipts.receipt import listed
-from scoring.types import Micro, RoundNumber, SubmissionId, Tag
+from scoring.types import Block, Micro, RoundNumber, SubmissionId, Tag
 from voice_api.db.database import Pool
 from voice_api.db.evaluations import Claim, Depth, Evaluation, Verdict
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.rounds import Rounds
+from voice_api.db.rounds import Eligibility, Rounds
 from voice_api.db.states import EvaluationState, QueueName, SubmissionState, VerdictState
 from voice_api.db.submissions import Submissions
 from voice_api.errors import LeaseLost
@@ -273,3 +273,14 @@ async def test_depths_and_pending(queue: EvaluationQueue, open_round: OpenRound)
         Depth(QueueName.CPU, EvaluationState.RUNNING, 1),
     )
     assert await queue.due_counts() == {QueueName.CPU: 1, QueueName.GPU: 0}
+
+
+async def test_parked_ones_are_counted_while_their_round_is_open(
+    pool: Pool, queue: EvaluationQueue, open_round: OpenRound
+) -> None:
+    """Those of a closed round can be brought back by nobody, and would be counted for ever."""
+    await open_round(number=3)
+    await queue.hand_back(await take(queue), Code.HUB_UNAVAILABLE, "", None)
+    assert await queue.depths() == (Depth(QueueName.CPU, EvaluationState.PARKED, 1),)
+    assert await Rounds(pool).close(RoundNumber(3), Eligibility(block=Block(1), eligible=(), gone={}))
+    assert await queue.depths() == ()

@@ -64,3 +64,18 @@ async def test_drained_host_drains_its_workers(pool: Pool, workers: Workers) -> 
     await Operations(pool).drain("host-1", actor="o", reason="new disk")
     assert [await workers.host_drained(host) for host in ("host-1", "host-2")] == [True, False]
     assert [worker.draining for worker in await workers.live(WITHIN)] == [True, False]
+
+
+async def test_who_fell_silent_is_gone_until_another_takes_its_place(pool: Pool, workers: Workers) -> None:
+    """Counted by queue: not who ended, nor who was asked to, nor on a drained host, nor once another began on that host."""
+    for name, host in (("ended", "host-1"), ("draining", "host-1"), ("killed", "host-1"), ("off", "host-2"), ("lives", "host-3")):
+        await workers.heartbeat(name, host, QueueName.CPU, None, name == "draining")
+        await aged(pool, name, timedelta(minutes=5) if name != "lives" else timedelta(0))
+    await workers.leave("ended")
+    assert await workers.gone(WITHIN) == {QueueName.CPU: 2, QueueName.GPU: 0}
+    await Operations(pool).drain("host-2", actor="o", reason="new disk")
+    assert (await workers.gone(WITHIN))[QueueName.CPU] == 1
+    await workers.heartbeat("of another queue", "host-1", QueueName.GPU)
+    assert (await workers.gone(WITHIN))[QueueName.CPU] == 1
+    await workers.heartbeat("anew", "host-1", QueueName.CPU)
+    assert await workers.gone(WITHIN) == dict.fromkeys(QueueName, 0)

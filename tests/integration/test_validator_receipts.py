@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from neurons.validator import certification
+from neurons.validator.refused_receipts import ReceiptRefusal, by_kind
 from scoring.competition import load
 from scoring.receipts import receipt
 from scoring.receipts.certificate import issue
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from tests.integration.conftest import ValidatorBed
 
 DAY = timedelta(days=1)
+REFUSED = ("receipts do not count", "no receipt of the round counts")
+"""How the log's line of a round begins: where others count, and where none does."""
 
 
 def named(claim: Claim) -> Entrant:
@@ -32,15 +35,18 @@ def named(claim: Claim) -> Entrant:
     return entrant(claim.hotkey, claim.commit_block)
 
 
-async def folded(stack: "ValidatorBed") -> tuple[dict[str, str], dict[Entrant, int]]:
-    """Fold the round that waits; the reasons that the validator logged, and how many groups count for each submission."""
+async def folded(stack: "ValidatorBed") -> tuple[dict[Entrant, str], dict[Entrant, int]]:
+    """Fold the round that waits; the reasons that the validator logged in one line, and how many groups count for each submission."""
     with capture_logs() as logs:
         while await stack.store.ledger.waiting():
             assert await stack.tick()
     head = await stack.store.ledger.head()
     assert head is not None
     counted = {record.entrant: record.groups for record in small(head.state).records}
-    return {entry["entrant"]: entry["reason"] for entry in logs if entry["event"] == "receipt refused"}, counted
+    reasons = dict(head.inputs.distrusted)
+    said = [entry["why"] for entry in logs if entry["event"] in REFUSED]
+    assert len(said) == bool(reasons) and all(reason in why for why in said for reason in reasons.values())
+    return reasons, counted
 
 
 def flipped(_stack: "ValidatorBed", verdict: Verdict, _claim: Claim) -> Verdict:
@@ -80,22 +86,31 @@ def saying(**said: object) -> "Callable[[ValidatorBed, Verdict, Claim], Verdict]
 
 
 @pytest.mark.parametrize(
-    ("forge", "reason"),
+    ("forge", "reason", "kind"),
     [
-        pytest.param(flipped, "the receipt's signature does not hold", id="flipped digit"),
-        pytest.param(expired, "the certificate expired at", id="expired"),
-        pytest.param(of_another_issuer, "not of", id="other issuer"),
+        pytest.param(flipped, "the receipt's signature does not hold", ReceiptRefusal.EVIDENCE, id="flipped digit"),
+        pytest.param(expired, "the certificate expired at", ReceiptRefusal.CERTIFICATE, id="expired"),
+        pytest.param(of_another_issuer, "not of", ReceiptRefusal.CERTIFICATE, id="other issuer"),
         pytest.param(
-            saying(track="described"), "track: the receipt says described, it is small", id="a track that is not its family's"
+            saying(track="described"),
+            "track: the receipt says described, it is small",
+            ReceiptRefusal.EVIDENCE,
+            id="a track that is not its family's",
         ),
-        pytest.param(saying(family="espeak"), "family: the receipt says espeak, it is none", id="a family of no track"),
-        pytest.param(saying(prompts_hash="0" * 64), "prompts' hash", id="other prompts than its track's"),
+        pytest.param(
+            saying(family="espeak"),
+            "family: the receipt says espeak, it is none",
+            ReceiptRefusal.EVIDENCE,
+            id="a family of no track",
+        ),
+        pytest.param(saying(prompts_hash="0" * 64), "prompts' hash", ReceiptRefusal.RULES, id="other prompts than its track's"),
+        pytest.param(saying(competition_hash="0" * 64), "competition_hash", ReceiptRefusal.RULES, id="other rules"),
     ],
 )
 async def test_a_receipt_that_does_not_verify_counts_for_nothing_and_against_nobody(
-    stack: "ValidatorBed", forge: "Callable[[ValidatorBed, Verdict, Claim], Verdict]", reason: str
+    stack: "ValidatorBed", forge: "Callable[[ValidatorBed, Verdict, Claim], Verdict]", reason: str, kind: ReceiptRefusal
 ) -> None:
-    """The good one is counted; the bad one's miner is absent in that round, and the log says why."""
+    """The good one is counted; the bad one's miner is absent in that round, and the log says why, of which kind that is."""
     assert await stack.tick()
     good, bad = await stack.claim(), await stack.claim()
     await stack.judge(good, 500_000)
@@ -103,6 +118,7 @@ async def test_a_receipt_that_does_not_verify_counts_for_nothing_and_against_nob
     reasons, counted = await folded(stack)
     assert counted == {named(good): 32}
     assert {name: reason in text for name, text in reasons.items()} == {named(bad): True}
+    assert by_kind(reasons) == {each.value: int(each is kind) for each in ReceiptRefusal}
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,26 @@ async def test_a_validation_that_waits_counts_as_well(pool: Pool) -> None:
     assert (await watch.validations())[ValidationState.QUEUED] == 1
 
 
+async def test_what_waits_is_told_apart(pool: Pool, open_round: OpenRound) -> None:
+    """By queue, by what it is, and by track, which no newcomer has yet."""
+    watch = Watch(pool)
+    assert await watch.waiting() == ()
+    await open_round(submissions=2)
+    await Validations(pool).add(Hotkey("5Miner"), "Hello.", "A calm voice.", "a" * 64, b"RIFF")
+    async with pool.connection() as connection:
+        await connection.execute(
+            "update evaluations set due_at = now() - interval '90 seconds' * id, track = 'small' where id = 2"
+        )
+    found = {(row.queue, row.kind, row.track): row.age for row in await watch.waiting()}
+    assert found.keys() == {
+        (QueueName.CPU, "evaluations", ""),
+        (QueueName.CPU, "evaluations", "small"),
+        (QueueName.CPU, "validations", ""),
+    }
+    assert timedelta(seconds=180) <= found[QueueName.CPU, "evaluations", "small"] < timedelta(seconds=200)
+    assert await watch.database_bytes() > 1_000_000
+
+
 async def test_failures_are_those_of_the_worst(pool: Pool, open_round: OpenRound) -> None:
     """Per open evaluation, and per submission within 24 hours."""
     await open_round(submissions=2)

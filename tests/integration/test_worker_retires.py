@@ -17,7 +17,7 @@ from rq.serializers import JSONSerializer
 
 from scoring.errors import Code, PlatformError
 from voice_api.db.states import QueueName
-from voice_api.dispatch.dispatcher import JOB
+from voice_api.dispatch.wakeups import JOB
 from voice_api.errors import RedisUnavailable
 from workers.evaluation.receipt_signer import ReceiptSigner
 from workers.jobs.context import Database, Judging, Patience, WorkerContext, worker_context

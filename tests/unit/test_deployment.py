@@ -26,8 +26,8 @@ CHECK: dict[str, Any] = yaml.safe_load((ROOT / "docker" / "compose.check.yml").r
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 BUILT = {name: service for name, service in SERVICES.items() if "build" in service}
 STORES = {"postgres", "redis"}
-OBSERVERS = {"prometheus", "grafana"}
-USERS = {"postgres": None, "prometheus": "65534:65534", "grafana": "472:0"}
+OBSERVERS = {"prometheus", "alertmanager", "grafana"}
+USERS = {"postgres": None, "prometheus": "65534:65534", "alertmanager": "65534:65534", "grafana": "472:0"}
 """Whom an image of others' runs as; every other is ours."""
 ONE_SHOT = {"migrate", "certify", "prune"}
 KEEPER = "backup"
@@ -305,6 +305,7 @@ def test_redis_asks_for_its_password() -> None:
         pytest.param("validator", [{"source": "database_url_validator", "target": "database_url"}], id="validator"),
         pytest.param(KEEPER, [{"source": "database_url_backup", "target": "database_url"}], id=KEEPER),
         pytest.param("prometheus", [], id="prometheus"),
+        pytest.param("alertmanager", [], id="alertmanager"),
         pytest.param("grafana", ["grafana_password"], id="grafana"),
     ],
 )
@@ -434,17 +435,22 @@ def test_networks_hold_only_those_who_talk() -> None:
         "model-queue": {"api", "chain", "metrics"},
         "validator": {"database", "chain", "metrics"},
         "prometheus": {"metrics", "worker-metrics", "charts"},
+        "alertmanager": {"charts", "people"},
         "grafana": {"charts", "people"},
     }
     internal = {name for name, options in COMPOSE["networks"].items() if options.get("internal")}
     assert internal == {"database", "redis", "nowhere", "metrics", "worker-metrics", "charts"}
 
 
-def test_only_the_api_and_the_charts_are_published() -> None:
+def test_only_the_api_the_charts_and_the_alerts_are_published() -> None:
     """And by default only to this host."""
     ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
 
-    assert ports == {"api": ["${VOICE_PUBLISH:-127.0.0.1:8000}:8000"], "grafana": ["${VOICE_GRAFANA:-127.0.0.1:3000}:3000"]}
+    assert ports == {
+        "api": ["${VOICE_PUBLISH:-127.0.0.1:8000}:8000"],
+        "grafana": ["${VOICE_GRAFANA:-127.0.0.1:3000}:3000"],
+        "alertmanager": ["${VOICE_ALERTS:-127.0.0.1:9093}:9093"],
+    }
 
 
 @pytest.mark.parametrize("name", ["worker", ON_CARDS, FOR_SPEECH])

@@ -9,6 +9,7 @@ from bittensor import sp_core
 from structlog.testing import capture_logs
 
 from neurons.validator.ledger import fold_round, log_entry, log_other_rules
+from neurons.validator.refused_receipts import by_kind
 from scoring.competition import load
 from scoring.errors import Code
 from scoring.ranking.duel import IN_WORDS, DuelOutcome, EndedDuel
@@ -140,13 +141,10 @@ def told(outcome: DuelOutcome) -> list[Any]:
 
 @pytest.mark.parametrize("outcome", [pytest.param(each, id=each.value) for each in DuelOutcome])
 def test_a_fold_is_told_in_words(outcome: DuelOutcome) -> None:
-    """Who did not count and why, that nobody did, who left, how a duel ended, and who holds the top since when."""
-    refused, none, gone, duel, folded = told(outcome)
-    assert refused == {"event": "receipt refused", "entrant": "c@3", "reason": "the receipt is not signed"}
-    assert (none["event"], none["why"]) == (
-        "no receipt of the round counts",
-        "none of 1 receipts counts: the receipt is not signed",
-    )
+    """That nobody counted and why, who left, how a duel ended, and who holds the top since when."""
+    none, gone, duel, folded = told(outcome)
+    assert (none["event"], none["why"]) == ("no receipt of the round counts", "1 for: the receipt is not signed (c@3)")
+    assert (none["round"], none["refused"], none["counted"]) == (7, 1, 0)
     assert gone == {"event": "submission gone", "entrant": "d@4", "reason": "banned"}
     assert duel == {
         "event": "challenger crowned" if outcome is DuelOutcome.CROWNED else "challenge ended",
@@ -162,6 +160,19 @@ def test_a_fold_is_told_in_words(outcome: DuelOutcome) -> None:
     }
     thrones = {"small": "king since block 720: it was better"}
     assert folded == {"event": "round folded", "round": 7, "kings": {"small": "a@1"}, "thrones": thrones, "ledger": "f" * 64}
+
+
+def test_refused_receipts_are_one_line() -> None:
+    """However many they are: each reason with its number and the first names, the most frequent first."""
+    revoked = "the certificate 0123 of gpu-07 was revoked"
+    refused = {Entrant(f"h{n}@{n}"): revoked for n in range(5)} | {Entrant("x@9"): "the receipt is not signed"}
+    inputs = some_inputs(distrusted=refused, counted={"a" * 64: "0"})
+    with capture_logs() as logs:
+        log_entry(a_ledger_entry(7, state=a_state(round=RoundNumber(7)), state_hash="f" * 64, inputs=inputs))
+    [line] = [entry for entry in logs if entry["log_level"] == "error"]
+    why = f"5 for: {revoked} (h0@0, h1@1, h2@2 and 2 more); 1 for: the receipt is not signed (x@9)"
+    assert (line["event"], line["refused"], line["counted"], line["why"]) == ("receipts do not count", 6, 1, why)
+    assert by_kind(refused) == {"certificate": 5, "rules": 0, "evidence": 1}
 
 
 @pytest.mark.parametrize(

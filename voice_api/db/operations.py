@@ -203,6 +203,18 @@ class NewestState:
         return frozenset(entry.name for entry in fields(self) if getattr(self, entry.name) != getattr(before, entry.name))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueAge:
+    """How long the oldest due row of one queue, kind and track waits."""
+
+    queue: QueueName
+    kind: str
+    """`evaluations`, `validations` or `speeches`."""
+    track: str
+    """'' where none is known yet, and for what people ask for."""
+    age: timedelta
+
+
 class Watch:
     """The numbers that operators watch: the age of waiting work, failures, the registry's age, whether a dispatcher leads; a query each."""
 
@@ -214,6 +226,17 @@ class Watch:
         async with self._pool.connection() as connection:
             found = {row["queue"]: row["age"] for row in await connection.fetch(sql("watch.ages"))}
         return {queue: found.get(queue, timedelta(0)) for queue in QueueName}
+
+    async def waiting(self) -> tuple[QueueAge, ...]:
+        """The age of the oldest due row, apart by queue, kind and track; what nobody waits for is left out."""
+        async with self._pool.connection() as connection:
+            return tuple(read(QueueAge, row) for row in await connection.fetch(sql("watch.waiting")))
+
+    async def database_bytes(self) -> int:
+        """The size of the database on its server's disk."""
+        async with self._pool.connection() as connection:
+            size: int = await connection.fetchval(sql("watch.database_bytes"))
+        return size
 
     async def running(self) -> dict[QueueName, int]:
         """Count running evaluations by queue; every queue is named."""

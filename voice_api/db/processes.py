@@ -50,6 +50,15 @@ class Workers:
         async with self._pool.connection() as connection:
             return tuple(read(WorkerRow, row) for row in await connection.fetch(sql("processes.live"), within))
 
+    async def gone(self, within: timedelta) -> dict[QueueName, int]:
+        """Count the workers that fell silent longer ago than `within`, did not end by themselves, and were not replaced on their host.
+
+        They are forgotten after a day; every queue is named.
+        """
+        async with self._pool.connection() as connection:
+            found = {row["queue"]: row["count"] for row in await connection.fetch(sql("processes.gone"), within)}
+        return {queue: found.get(queue, 0) for queue in QueueName}
+
     async def host_drained(self, host: str) -> bool:
         """Whether an operator drains this host: its workers get nothing new."""
         async with self._pool.connection() as connection:

@@ -122,7 +122,7 @@ class EvaluationQueue:
         return {queue: counts.get(queue, 0) for queue in QueueName}
 
     async def depths(self) -> tuple[Depth, ...]:
-        """The number of evaluations of each queue in each state; empty combinations are left out."""
+        """The number of evaluations of each queue in each state, parked ones of open rounds alone; empty combinations are left out."""
         async with self._pool.connection() as connection:
             return tuple(read(Depth, row) for row in await connection.fetch(sql("queue.depths")))
 

@@ -5,15 +5,9 @@ import time
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
-import redis
 import structlog
-from rq import Queue
-from rq.serializers import JSONSerializer
-from rq.worker import BaseWorker
-from rq.worker_registration import clean_worker_registry
 
 from voice_api.db.database import Pool, open_pool
 from voice_api.db.idempotency import Idempotency
@@ -23,72 +17,14 @@ from voice_api.db.queue import RETRY_BUDGET, EvaluationQueue, RetryBudget
 from voice_api.db.speeches import Speeches
 from voice_api.db.states import QueueName
 from voice_api.db.validations import Validations
+from voice_api.dispatch.wakeups import WakeUps
 from voice_api.errors import DatabaseUnavailable, RedisUnavailable
 from voice_api.runtime.process_metrics import DispatcherMetrics
 from voice_api.settings import DispatcherSettings
 
 log = structlog.get_logger()
 
-JOB = "workers.jobs.evaluate_next"
-"""By name: this folder does not import the workers."""
-AHEAD = 500
-"""Wake-ups that wait for one worker, at most: as many quick refusals as it gives between two looks of the dispatcher."""
-_SECONDS = 5.0
-_NO_LIMIT = -1
-_RESULT_SECONDS = 60
-_FAILURE_SECONDS = 3600
 _LONGEST_PAUSE = timedelta(seconds=30)
-
-
-def speech_queue(name: QueueName) -> str:
-    """RQ's name of the queue of wake-ups for sentences: some workers take nothing else, and some take none."""
-    return f"{name}-speech"
-
-
-class WakeUps:
-    """Wake-ups in RQ: jobs that say "evaluate the next due row of this queue", and nothing else. Any of them can be lost.
-
-    Every method blocks, and raises RedisUnavailable.
-    """
-
-    def __init__(self, url: str) -> None:
-        self._redis = redis.Redis.from_url(url, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS)
-        self._queues, self._speeches = (
-            {name: Queue(named(name), connection=self._redis, serializer=JSONSerializer) for name in QueueName}
-            for named in (str, speech_queue)
-        )
-
-    def __enter__(self) -> Self:
-        """Connections are opened when they are needed."""
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None) -> None:
-        """Close them."""
-        self._redis.close()
-
-    def top_up(self, name: QueueName, due: int, live: int = 0, *, speech: bool = False) -> int:
-        """Enqueue as many wake-ups as `missing` finds, and return their number.
-
-        Workers are counted as PostgreSQL knows them (`live`), or as Redis does where it knows more: one wake-up too many says "nothing
-        due", one too few leaves a worker idle. `speech`: for sentences, which have a queue of wake-ups of their own.
-        """
-        queue = (self._speeches if speech else self._queues)[name]
-        try:
-            clean_worker_registry(queue)
-            needed = missing(due, max(live, BaseWorker.count(queue=queue)), queue.count)
-            for _ in range(needed):
-                # A worker's lease is its limit, not RQ's alarm, which cannot stop native code anyway.
-                queue.enqueue_call(
-                    JOB, args=(name.value,), timeout=_NO_LIMIT, result_ttl=_RESULT_SECONDS, failure_ttl=_FAILURE_SECONDS
-                )
-        except redis.RedisError as exc:
-            raise RedisUnavailable(f"Redis does not serve ({type(exc).__name__})") from exc
-        return needed
-
-
-def missing(due: int, workers: int, waiting: int) -> int:
-    """The number of wake-ups to add: one per due row, but no more than are soon taken (one, where no worker shows itself)."""
-    return max(0, min(due, max(AHEAD * workers, 1)) - waiting)
 
 
 class Stop(Protocol):
@@ -177,9 +113,11 @@ async def _sweep(context: DispatcherContext) -> None:
     try:
         with context.metrics.ticks.measured():
             await _return_leases(context)
+            await _look(context)
             await _wake(context)
             await _tidy(context)
     except RedisUnavailable as outage:
+        context.metrics.redis(answers=False)
         log.warning("redis unavailable", code=outage.code, detail=outage.detail)
 
 
@@ -191,6 +129,16 @@ async def _return_leases(context: DispatcherContext) -> None:
     if evaluations or validations or speeches:
         log.warning("leases expired", evaluations=evaluations, validations=validations, speeches=speeches)
     context.metrics.expired(evaluations=evaluations, validations=validations, speeches=speeches)
+
+
+async def _look(context: DispatcherContext) -> None:
+    """Look whether Redis answers and still has what it had, and tidy up after workers that died."""
+    emptied, tidied = await asyncio.to_thread(context.wakeups.look)
+    context.metrics.redis(answers=True, emptied=emptied, tidied=tidied)
+    if emptied:
+        log.warning("redis was emptied: what is due is announced again")
+    if tidied:
+        log.info("tidied up after dead workers", wakeups=tidied)
 
 
 async def _wake(context: DispatcherContext) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache, partial
+from pathlib import Path
 from typing import Protocol
 
 from fastapi import FastAPI
@@ -17,7 +18,8 @@ from scoring.competition import Schedule, load
 from scoring.errors import VoiceError
 from voice_api.db.database import open_pool
 from voice_api.runtime import reachable
-from voice_api.runtime.process_metrics import ApiMetrics
+from voice_api.runtime.api_metrics import ApiMetrics
+from voice_api.runtime.disks import show_disks, show_store
 from voice_api.settings import ApiSettings
 from voice_api.web import openapi, problems
 from voice_api.web.auth import open_nonces
@@ -120,6 +122,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     Raises PlatformError(COMPETITION_INVALID) for a competition that cannot be loaded.
     """
     metrics = ApiMetrics()
+    _show_disks(metrics, settings)
     app = FastAPI(
         title="Voice Subnet",
         version="1",
@@ -148,6 +151,14 @@ def create_app(settings: ApiSettings) -> FastAPI:
     for part in _PARTS:
         app.include_router(part.router)
     return app
+
+
+def _show_disks(metrics: ApiMetrics, settings: ApiSettings) -> None:
+    """Show the disks of the store and of the listening copies, as far as they are folders, and the store's size."""
+    places = {"store": settings.store_place, "copies": settings.copies_folder}
+    show_disks(metrics.registry, {name: place for name, place in places.items() if isinstance(place, Path)})
+    if settings.store_place is not None:
+        show_store(metrics.registry, settings.files(settings.store_place))
 
 
 def _lifespan(settings: ApiSettings, schedule: Schedule, metrics: ApiMetrics) -> _Lifespan:

@@ -29,7 +29,7 @@ from voice_api.db.speeches import Speeches
 from voice_api.db.submissions import OutcomeCount, Submissions
 from voice_api.db.validations import Validations
 from voice_api.db.votes import Votes
-from voice_api.runtime.process_metrics import ApiMetrics
+from voice_api.runtime.api_metrics import ApiMetrics
 from voice_api.settings import ApiSettings
 from voice_api.web.edge.open_files import ConnectionBudget
 from voice_api.web.ledger_standings import LedgerStandings

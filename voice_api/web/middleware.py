@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from voice_api.errors import RedisUnavailable, TooManyRequests
-from voice_api.runtime.process_metrics import ApiMetrics
+from voice_api.runtime.api_metrics import ApiMetrics
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from voice_api.db.processes import LIVE
 from voice_api.errors import DatabaseUnavailable
-from voice_api.runtime.process_metrics import DatabaseNumbers
+from voice_api.runtime.api_metrics import DatabaseNumbers
 from voice_api.web.dependencies import Service
 
 
@@ -37,8 +37,10 @@ async def _standing(service: Service) -> DatabaseNumbers:
     return DatabaseNumbers(
         depths=await service.caches.depths.get(service.stores.queue.depths),
         outcomes=await service.caches.outcomes.get(service.stores.submissions.outcomes),
-        ages=await service.stores.watch.ages(),
+        waiting=await service.stores.watch.waiting(),
         workers=Counter((worker.queue, worker.draining) for worker in live),
+        gone=await service.stores.workers.gone(LIVE),
+        bytes=await service.stores.watch.database_bytes(),
         validations=await service.stores.watch.validations(),
         speeches=await service.stores.speeches.counts(),
         led=await service.stores.watch.led(),

@@ -14,7 +14,7 @@ from voice_api.db.speeches import Speeches
 from voice_api.db.states import WorkerDuty
 from voice_api.db.submissions import Submissions
 from voice_api.db.validations import Validations
-from voice_api.runtime.process_metrics import WorkerMetrics
+from voice_api.runtime.worker_metrics import WorkerMetrics
 from workers.evaluation.receipt_signer import ReceiptSigner
 from workers.evaluation.tools import Tools
 from workers.jobs.drain import Drain

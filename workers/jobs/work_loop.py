@@ -17,7 +17,7 @@ from rq.serializers import JSONSerializer
 from rq.worker.base import WorkerStatus
 
 from voice_api.db.states import QueueName, WorkerDuty
-from voice_api.dispatch.dispatcher import JOB, speech_queue
+from voice_api.dispatch.wakeups import JOB, speech_queue
 from voice_api.errors import RedisUnavailable
 from workers.jobs.drain import Drain
 from workers.jobs.wakeup import IDLE

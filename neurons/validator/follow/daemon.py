@@ -30,7 +30,8 @@ from voice_api.db.states import AuditOutcome
 from voice_api.db.submissions import Submissions
 from voice_api.db.weights import Weights
 from voice_api.errors import DatabaseUnavailable
-from voice_api.runtime.process_metrics import Ticks, ValidatorMetrics
+from voice_api.runtime.process_metrics import Ticks
+from voice_api.runtime.validator_metrics import ValidatorMetrics
 
 log = structlog.get_logger()
 

@@ -15,6 +15,7 @@ from neurons.chain.types import ChainUnavailable, Metagraph
 from neurons.settings import ValidatorSettings
 from neurons.shutdown import Shutdown, unless_stopped
 from neurons.validator.weights.decision import Decision, Due, NotYet, WeightHistory, decide, make_plan, next_input, read_history
+from neurons.validator.weights.history_shown import show_history
 from neurons.validator.weights.outcome import answered, log_outcome, settled
 from scoring.competition import Schedule
 from scoring.types import Block, Hotkey
@@ -24,14 +25,14 @@ from voice_api.db.states import RefusalClass, WeightOutcome
 from voice_api.db.submissions import Submissions
 from voice_api.db.weights import UnreadableAttempt, WeightAttempt, Weights
 from voice_api.errors import DatabaseUnavailable
-from voice_api.runtime.process_metrics import ValidatorMetrics
+from voice_api.runtime.validator_metrics import ValidatorMetrics
 
 log = structlog.get_logger()
 Opening = Callable[[int], AbstractAsyncContextManager[Chain]]
 """Opens a chain; the number says with which of its endpoints to begin."""
 _CLOSING = timedelta(seconds=2)
-_LONGEST_REST = 25
-"""Pauses between two looks while nothing is due."""
+_LONGEST_REST, _LONGEST_SECONDS = 25, timedelta(minutes=5)
+"""Pauses between two looks while nothing is due, and their time: who watches is to see within it that the chain stands still."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +123,7 @@ class WeightSetter:
         """
         chain = await self._connection.chain()
         metagraph = await chain.metagraph()
+        self._show(metagraph)
         outage = await self._read()
         if self._history is None:
             return self._terms.pause
@@ -133,7 +135,7 @@ class WeightSetter:
             decision = self._decide(metagraph, history, outage)
         except WeightsInvalid as exc:
             log.error("no weights can be planned", why=str(exc))
-            self._metrics.weigh(RefusalClass.OURS, held=False)
+            self._metrics.weights.weigh(RefusalClass.OURS, held=False)
             return self._terms.pause
         self._say(decision)
         match decision:
@@ -161,15 +163,20 @@ class WeightSetter:
                 del self._unwritten[0]
             found = await read_history(self._ledger, self._weights, self._submissions)
             self._history = replace(found, behind=found.behind or self._behind())
-            refused = () if found.judged is None else (*found.judged.inputs.unheard, *found.judged.inputs.missing)
-            tracks = {track.name for version in self._terms.schedule.version for track in version.track}
-            self._metrics.fold(found.uncounted, {track: track in refused for track in tracks})
+            show_history(self._metrics, found, self._terms.schedule)
             self._name_unreadable(self._history)
         except DatabaseUnavailable as outage:
             if self._history is None:  # nothing is ever set before the first full look
                 log.warning("weights wait for the database", code=outage.code, detail=outage.detail)
             return "the database is away"
         return ""
+
+    def _show(self, metagraph: Metagraph) -> None:
+        """Show the chain as this turn found it, and how old the weights are that it has."""
+        neuron = metagraph.neuron(self._terms.hotkey)
+        self._metrics.chain.saw(metagraph.block, metagraph.made_at)
+        last_update = None if neuron is None else neuron.last_update
+        self._metrics.weights.stand(last_update=last_update, block=metagraph.block, cutoff=metagraph.activity_cutoff)
 
     def _name_unreadable(self, history: WeightHistory) -> None:
         """Name each attempt that cannot be read, once: weights are planned as if there were none."""
@@ -187,7 +194,7 @@ class WeightSetter:
         for end in settled(history, view, neuron.last_update, lasts):
             known = next(attempt for attempt in history.waiting if attempt.id == end.id)
             if await self._weights.settle(end) and end.outcome is not known.outcome:
-                log_outcome(end)
+                self._tell(end)
 
     async def _set(self, chain: Chain, metagraph: Metagraph, history: WeightHistory, held: str, outage: str) -> None:
         """Plan, record the attempt, send it, and record its end."""
@@ -214,11 +221,15 @@ class WeightSetter:
 
     async def _end(self, end: WeightAttempt) -> None:
         """Record the attempt's end."""
-        log_outcome(end)
+        self._tell(end)
         if end.id:
             await self._weights.settle(end)
         else:
             self._unwritten[-1] = end
+
+    def _tell(self, end: WeightAttempt) -> None:
+        log_outcome(end)
+        self._metrics.weights.attempted(end.outcome, end.refusal)
 
     def _say(self, decision: Decision) -> None:
         """Say once why the last plan is held, that it is no longer, and why nothing is set; and show it.
@@ -226,7 +237,7 @@ class WeightSetter:
         What is due now is shown by the next decision: only then it is known whether the chain took it.
         """
         if isinstance(decision, NotYet):
-            self._metrics.weigh(decision.stopped, held=decision.held != "")
+            self._metrics.weights.weigh(decision.stopped, held=decision.held != "")
         if decision.held != self._held:
             self._held = decision.held
             if decision.held:
@@ -243,7 +254,8 @@ class WeightSetter:
 
     async def _rest(self, chain: Chain, now: Block, due: Block | None) -> timedelta:
         """The time until weights are due; shorter while attempts wait for their end, and never too long."""
-        longest = self._terms.pause * (1 if self._history is None or self._history.waiting or due is None else _LONGEST_REST)
+        at_once = self._history is None or self._history.waiting or due is None
+        longest = self._terms.pause if at_once else min(self._terms.pause * _LONGEST_REST, _LONGEST_SECONDS)
         if due is None:
             return longest
         return max(self._terms.pause, min(longest, timedelta(seconds=(due - now) * await chain.block_seconds())))

@@ -22,6 +22,22 @@ left join drained_hosts d using (host)
 where w.seen_at > now() - $1::interval
 order by w.name;
 
+-- name: gone
+-- How many workers of each queue fell silent without taking leave, less those that began on their host and queue since; none of drained hosts.
+with silent as (
+    select w.host, w.queue, count(*) as count, min(w.seen_at) as since
+    from workers w
+    left join drained_hosts d using (host)
+    where w.seen_at <= now() - $1::interval and not w.draining and d.host is null
+    group by w.host, w.queue
+)
+select s.queue, sum(greatest(0, s.count - (
+    select count(*) from workers n
+    where n.host = s.host and n.queue = s.queue and n.seen_at > now() - $1::interval and n.started_at > s.since
+)))::integer as count
+from silent s
+group by s.queue;
+
 -- name: host_drained
 -- Whether an operator drains a host.
 select exists (select from drained_hosts where host = $1);

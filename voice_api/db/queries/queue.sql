@@ -202,8 +202,12 @@ where e.state = 'queued' and e.due_at <= now() and r.state = 'open'
 group by e.queue;
 
 -- name: depths
--- How many evaluations are in each state, for the metrics.
-select queue, state, count(*)::integer as count from evaluations group by queue, state order by queue, state;
+-- How many evaluations are in each state, for the metrics; of the parked ones those that can still be brought back: of open rounds.
+select queue, state, count(*)::integer as count
+from evaluations e
+where state <> 'parked' or exists (select from rounds r where r.round = e.round and r.state = 'open')
+group by queue, state
+order by queue, state;
 
 -- name: pending
 -- What runs and what waits, after a position, in the order in which it is served.

@@ -13,6 +13,24 @@ from (
 ) waiting
 group by queue;
 
+-- name: waiting
+-- How long the oldest due row of each queue waits, apart by what it is and by track; '' where none is known, or none matters.
+select e.queue, 'evaluations' as kind, coalesce(e.track, '') as track, now() - min(e.due_at) as age
+from evaluations e
+join rounds r using (round)
+join submissions s on s.id = e.submission_id
+where e.state = 'queued' and e.due_at <= now() and r.state = 'open' and not s.set_aside
+group by e.queue, e.track
+union all
+select queue, 'validations', '', now() - min(due_at) from validations where state = 'queued' and due_at <= now() group by queue
+union all
+select queue, 'speeches', '', now() - min(due_at) from speeches where state = 'queued' and due_at <= now() group by queue
+order by queue, kind, track;
+
+-- name: database_bytes
+-- The size of the database on its server's disk.
+select pg_database_size(current_database());
+
 -- name: running
 -- How many evaluations of each queue run.
 select queue, count(*)::integer as count from evaluations where state = 'running' group by queue;
