@@ -19,6 +19,7 @@ from voice_api.settings import (
     HttpUrl,
     HubUrl,
     ProcessSettings,
+    RedisUrl,
     Seconds,
     StoreSettings,
     split,
@@ -124,9 +125,21 @@ class DemoSettings(ProcessSettings):
 
 
 class MigrationSettings(ProcessSettings):
-    """`voice db upgrade`."""
+    """`voice db upgrade`, and whatever else needs the database alone."""
 
     database_url: DatabaseUrl = Field(validation_alias="DATABASE_URL")
+
+
+class RedisSettings(ProcessSettings):
+    """Redis alone."""
+
+    redis_url: RedisUrl = Field(validation_alias="REDIS_URL")
+
+
+class CompetitionSettings(ProcessSettings):
+    """The rules alone."""
+
+    competition: CompetitionPath = Field(default=DEFAULT_PATH, validation_alias="VOICE_COMPETITION")
 
 
 class RetentionSettings(StoreSettings):

@@ -51,6 +51,7 @@ from voice_api.schemas.readiness import Readiness
 from voice_api.schemas.receipts import SampleOut, SamplePage
 from voice_api.schemas.rounds import EvidenceOut, RoundOut, RoundPage
 from voice_api.schemas.speech import SpeechIn, SpeechOut
+from voice_api.schemas.status import StatusOut
 from voice_api.schemas.submissions import EventOut, EventPage
 from voice_api.schemas.weights import WeightsDetail, WeightsPage
 from voice_api.schemas.wire import Item, Page
@@ -264,6 +265,10 @@ class VoiceApi:
         """Whether the API can serve, part by part; also when it cannot."""
         response = await self._once(self._client.build_request("GET", "/readyz"))
         return _parsed(response, Readiness)
+
+    async def status(self) -> StatusOut:
+        """How the whole service stands, and the hotkey that it answers as."""
+        return await self._read("/v1/status", StatusOut)
 
     async def order(self, verb: Verb, order: Order, key: str | None = None) -> Ordered:
         """Order something as an operator; `verb` decides what kind of order it takes. The same `key` does it once."""

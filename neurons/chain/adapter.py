@@ -77,6 +77,14 @@ class Chain:
         """The hash of a block that exists."""
         return to_block_hash(await self._bounded(self._substrate.block_hash(block)))
 
+    async def time_of(self, block: Block) -> datetime:
+        """The time that stands in a block that exists."""
+        snapshot = await self._bounded(self._client.at(block))
+        milliseconds = await self._bounded(snapshot.query(bt.storage.Timestamp.Now, []))
+        if milliseconds is None:
+            raise ChainUnavailable(f"the node tells no time of block {block}")
+        return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)
+
     async def metagraph(self, block: Block | None = None) -> Metagraph:
         """Neurons, commitments and rules at a block (default: the newest finalized one)."""
         at = await self.finalized() if block is None else block

@@ -26,6 +26,10 @@ COMMANDS: Mapping[str, CommandEntry] = {
     "miner": CommandEntry("neurons.cli.miner.commands:app", MINE, "The miner's tools."),
     "demo": CommandEntry("neurons.cli.dev.demo:demo", LISTEN, "Run the whole network on this machine"),
     "say": CommandEntry("neurons.cli.say:say", LISTEN, "Hear a sentence in the king's voice, or another submission's"),
+    "doctor": CommandEntry(
+        "neurons.cli.doctor.commands:doctor", LOOK, "Look at every part of this node and say what is wrong and what to do"
+    ),
+    "status": CommandEntry("neurons.cli.doctor.status:status", LOOK, "Show this node as it is now"),
     "verify": CommandEntry("neurons.cli.verify:verify", LOOK, "Run a receipt's score again"),
     "wallet": CommandEntry("neurons.cli.wallet:app", LOOK, "Wallets on this machine."),
     "config": CommandEntry("neurons.cli.config:app", LOOK, "Say which file of settings is read."),

@@ -56,9 +56,9 @@ from voice_api.db.rounds import NewRound, RoundEntry, Rounds
 from voice_api.db.states import QueueName, VerdictState
 from voice_api.db.submissions import NewSubmission, Submissions
 from voice_api.keys import CertifiedKey, ServiceKey
+from voice_api.runtime.redis_state import EPOCH
 from voice_api.settings import ApiSettings, MetricsSettings
 from voice_api.web.app import create_app
-from voice_api.web.auth import EPOCH
 from voice_api.web.server import api_server
 
 JudgedAlike = Callable[..., EvaluationReport]

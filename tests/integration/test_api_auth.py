@@ -12,8 +12,9 @@ from pydantic import SecretStr
 from redis import Redis
 
 from scoring.errors import Code
+from voice_api.runtime.redis_state import EPOCH
 from voice_api.settings import ApiSettings
-from voice_api.web.auth import EPOCH, RETENTION, SKEW, WINDOW
+from voice_api.web.auth import RETENTION, SKEW, WINDOW
 
 Serve = Callable[[ApiSettings], Awaitable[httpx.ASGITransport]]
 API = "http://voice.test"

@@ -18,17 +18,19 @@ from voice_api.db import migrate, roles
 from voice_api.db.audits import Audits, Drawn
 from voice_api.db.database import Pool, open_pool, query_names, sql
 from voice_api.db.evaluations import Verdict
+from voice_api.db.health import NodeHealth, told_refusals
 from voice_api.db.idempotency import Attempt, Idempotency, StoredAnswer
 from voice_api.db.leaderboard import LeaderboardRows
 from voice_api.db.ledger import Ledger
 from voice_api.db.operations import Operations, Watch
+from voice_api.db.pages import PageRows
 from voice_api.db.processes import Workers, candidacy
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.registry import RegisteredNeuron, Registry, RegistrySnapshot
 from voice_api.db.retention import KeptSamples
 from voice_api.db.rounds import Eligibility, NewRound, RoundEntry, Rounds
 from voice_api.db.speeches import Speeches, SpeechSound
-from voice_api.db.states import AuditOutcome, QueueName, VerdictState, WeightOutcome
+from voice_api.db.states import AuditOutcome, QueueName, RoundState, VerdictState, WeightOutcome
 from voice_api.db.submissions import NewSubmission, Submissions
 from voice_api.db.validations import ValidationResult, Validations
 from voice_api.db.weights import Weights
@@ -255,6 +257,11 @@ async def test_validator_does_its_job(
     await audits.settle("aa", AuditOutcome.DIFFERS, [])
     assert (await audits.next(), await audits.distrusted()) == (None, {"5S": 3})
     assert await replayed(pool) == ()
+    health = NodeHealth(validator)
+    moment, round_now = await health.moment(lambda: LONG_AGO), await health.round()
+    assert (moment.role, moment.revision, round_now and round_now.state) == ("voice_validator", migrate.head(), RoundState.CLOSED)
+    pages = PageRows(validator)
+    assert (await pages.workers(), await pages.incidents(), await Workers(validator).live(LEASE)) == ((), {}, ())
 
 
 async def test_reader_does_its_job(as_role: As, pool: Pool, open_round: OpenRound, verdict: Callable[..., Verdict]) -> None:
@@ -308,6 +315,13 @@ async def test_who_clears_sounds_away_needs_only_to_read(as_role: As, role: str)
     assert (await sounds.known(), await sounds.reasons(["a" * 64], worst=3)) == (False, {})
     with pytest.raises(PlatformError) as refused:
         await KeptSamples(await as_role("voice_worker")).reasons(["a" * 64], worst=3)
+    assert refused.value.code is Code.SETTING_INVALID
+
+
+async def test_the_doctor_says_what_its_login_may_not_read(as_role: As) -> None:
+    """A worker's may read no ledger: that is a setting to mend, and no end of the program."""
+    with pytest.raises(PlatformError, match="voice db roles") as refused, told_refusals():
+        await NodeHealth(await as_role("voice_worker")).head(Hotkey("v"))
     assert refused.value.code is Code.SETTING_INVALID
 
 

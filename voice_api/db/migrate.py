@@ -22,7 +22,7 @@ async def upgrade(url: str) -> None:
     """Apply every migration that is missing, all or none; concurrent calls wait for each other. Raises DatabaseUnavailable."""
     async with connection_to(url) as connection:
         await connection.execute(sql("migrations.lock"))
-        current = await _version(connection)
+        current = await revision(connection)
         if current != head():
             await connection.execute(script_from(current))
 
@@ -30,7 +30,16 @@ async def upgrade(url: str) -> None:
 async def at_head(pool: Pool) -> bool:
     """Whether every migration was applied."""
     async with pool.connection() as connection:
-        return await _version(connection) == head()
+        return await revision(connection) == head()
+
+
+async def revision(connection: Connection) -> str | None:
+    """The name of a database's revision; None where it has no schema."""
+    try:
+        version: str | None = await connection.fetchval(sql("migrations.version"))
+    except asyncpg.UndefinedTableError:
+        return None
+    return version
 
 
 @cache
@@ -60,14 +69,6 @@ def script_from(revision: str | None, to: str = "head", *, whole: bool = True) -
 def write_out(name: str) -> None:
     """Put a file of `migrations/` into the script; for migrations only."""
     op.get_context().impl.static_output((MIGRATIONS / name).read_text(encoding="utf-8"))
-
-
-async def _version(connection: Connection) -> str | None:
-    try:
-        version: str | None = await connection.fetchval(sql("migrations.version"))
-    except asyncpg.UndefinedTableError:
-        return None
-    return version
 
 
 def _config(output: io.StringIO) -> Config:

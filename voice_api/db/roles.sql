@@ -78,7 +78,8 @@ grant update (
 ) on speeches to voice_worker;
 
 -- The validator: it opens and closes rounds, and appends to its ledger, which nobody can change.
-grant select on ledger, duel_rounds, rolls, weight_attempts, audits to voice_validator;
+-- Workers and drained hosts are for its operator, whose doctor asks as it does.
+grant select on ledger, duel_rounds, rolls, weight_attempts, audits, workers, drained_hosts to voice_validator;
 grant insert on rounds, rolls, ledger, duel_rounds, weight_attempts, audits, events to voice_validator;
 grant update (outcome, found, deviation, tolerance, audited_at) on audits to voice_validator;
 grant update (

@@ -57,6 +57,7 @@ class StatusOut(Wire):
     """Part by part; queues, validators and incidents are null while the database is away."""
 
     ready: Annotated[bool, Field(description="Whether requests can be served.")]
+    hotkey: Annotated[Ss58, Field(description="The hotkey that the API answers as: requests are signed for it.")]
     parts: tuple[Part, ...]
     queues: tuple[QueueStatus, ...] | None
     validators: tuple[ValidatorStatus, ...] | None

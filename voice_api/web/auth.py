@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 from scoring.errors import Code, PlatformError
 from scoring.types import Hotkey
 from voice_api.errors import RedisUnavailable
+from voice_api.runtime.redis_state import EPOCH
 from voice_api.settings import ApiSettings
 from voice_api.web import route
 from voice_api.web.dependencies import Service, ServiceDep, Stores
@@ -28,8 +29,6 @@ SKEW = timedelta(seconds=2)
 """The most that a caller's clock may be ahead of ours."""
 RETENTION = timedelta(seconds=60)
 """The time for which a nonce is remembered: longer than the window and the skew together."""
-EPOCH = "voice:nonce:epoch"
-"""The key that names the run of Redis which remembers nonces, and its beginning."""
 _ANSWER = timedelta(seconds=5)
 _MICROSECOND = timedelta(microseconds=1)
 

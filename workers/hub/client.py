@@ -90,6 +90,13 @@ class Hub:
             raise InfrastructureFault(Code.HUB_UNAVAILABLE, "the hub's answer cannot be read")
         return revision
 
+    def check(self) -> None:
+        """Raise InfrastructureFault(HUB_UNAVAILABLE) unless the hub lists models at this moment."""
+        with self._get(f"{self._endpoint}/api/models?limit=1") as answer:
+            check_status(answer, HTTPStatus.OK, "its list of models", frozenset())
+            raw = _first(answer, _ANSWER_BYTES)
+        _read(Listed, raw)
+
     def works(self) -> bool:
         """Whether the hub gives, at this moment, what it says is public: a listed repository's description, and its weights' first byte.
 

@@ -176,7 +176,7 @@ async def _counts(chain: Chain, replayed: Replayed) -> bool:
 def attempt_facts(each: StoredAttempt) -> Data:
     """An attempt without what it kept: that is behind `voice validator replay`. `unreadable` says why that cannot be read, if so."""
     data = {entry.name: getattr(each, entry.name) for entry in fields(AttemptOutcome)}
-    data["opens_at"] = None if each.reveal_round is None else _opens(each.reveal_round).isoformat()
+    data["opens_at"] = None if each.reveal_round is None else opens(each.reveal_round).isoformat()
     if isinstance(each, UnreadableAttempt):
         return data | {"carried": None, "unreadable": {"code": each.fault.code.value, "why": each.fault.detail}}
     return data | {"carried": each.plan_input.why if isinstance(each.plan_input, CarriedOver) else None, "unreadable": None}
@@ -231,6 +231,6 @@ def _lines(snapshot: Snapshot, made: WeightPlan) -> list[Data]:
     return [asdict(line) | {"reason": words[line.uid].reason} for line in made.lines]
 
 
-def _opens(reveal_round: int) -> datetime:
+def opens(reveal_round: int) -> datetime:
     """The time at which the beacon publishes a round."""
     return datetime.fromtimestamp(_BEACON_BEGAN + (reveal_round - 1) * _BEACON_SECONDS, UTC)

@@ -11,8 +11,8 @@ from voice_api.db.migrate import at_head
 from voice_api.db.processes import LIVE
 from voice_api.db.states import QueueName
 from voice_api.errors import DatabaseUnavailable
+from voice_api.runtime.redis_state import EPOCH
 from voice_api.schemas import Part, Readiness
-from voice_api.web.auth import EPOCH
 from voice_api.web.dependencies import Service, ServiceDep
 
 router = APIRouter(tags=["health"])

@@ -30,7 +30,7 @@ async def get(service: ServiceDep, response: Response) -> StatusOut:
         known = _UNKNOWN if away else await _known(service)
     except DatabaseUnavailable:
         known = _UNKNOWN
-    return StatusOut(ready=readiness.ready, parts=readiness.parts, **known)
+    return StatusOut(ready=readiness.ready, hotkey=service.settings.hotkey, parts=readiness.parts, **known)
 
 
 async def _known(service: Service) -> Mapping[str, Any]:

@@ -1,0 +1,94 @@
+"""The roles that a host can be asked as, and the checks of each."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
+
+from pydantic import ValidationError
+
+from neurons.cli.doctor import host_checks, node_checks, validator_checks
+from neurons.cli.doctor.node import Node
+from neurons.doctor import host_health
+from neurons.doctor.catalogue import CheckName
+from neurons.doctor.examine import Check
+from neurons.doctor.finding import Finding
+from neurons.doctor.role import Role
+from neurons.settings import MinerSettings, ValidatorSettings
+from voice_api.settings import ApiSettings, ProcessSettings
+from workers.settings import WorkerSettings
+
+Look = Callable[[Node], Sequence[Check]]
+_SDK, _JUDGING = ("bittensor",), ("torch", "torchaudio", "onnxruntime")
+
+
+_SETTINGS: Mapping[Role, type[ProcessSettings]] = MappingProxyType(
+    {Role.VALIDATOR: ValidatorSettings, Role.WORKER: WorkerSettings, Role.API: ApiSettings, Role.MINER: MinerSettings}
+)
+_DATABASE: tuple[Look, ...] = (node_checks.database, node_checks.queues, node_checks.workers)
+_SANDBOX: tuple[Look, ...] = (host_checks.sandbox, host_checks.judges, host_checks.environments)
+_ROLES: Mapping[Role, tuple[Look, ...]] = MappingProxyType(
+    {
+        Role.VALIDATOR: (
+            partial(host_checks.python, _SDK),
+            *(node_checks.wallet, node_checks.chain),
+            *_DATABASE,
+            node_checks.registry,
+            *validator_checks.EVERY,
+        ),
+        Role.WORKER: (
+            partial(host_checks.python, _JUDGING),
+            *_SANDBOX,
+            *(host_checks.card, host_checks.worker_disk, host_checks.worker_store, host_checks.certificate),
+            *_DATABASE,
+            *(node_checks.redis, node_checks.hub),
+        ),
+        Role.API: (
+            partial(host_checks.python, _SDK),
+            *(host_checks.api_disk, host_checks.api_store),
+            *_DATABASE,
+            *(node_checks.registry, node_checks.redis, node_checks.own_api),
+        ),
+        Role.MINER: (
+            partial(host_checks.python, (*_SDK, *_JUDGING)),
+            *_SANDBOX,
+            host_checks.miner_disk,
+            *(node_checks.wallet, node_checks.chain, node_checks.miner, node_checks.hub, node_checks.api),
+        ),
+    }
+)
+
+
+def checks_of(roles: Sequence[Role], node: Node) -> tuple[Check, ...]:
+    """The checks of some roles together, each once: of two with the same first name the first role's."""
+    found: dict[CheckName, Check] = {}
+    for check in (check for role in roles for look in _ROLES[role] for check in look(node)):
+        found.setdefault(check.names[0], check)
+    return (_settings(roles), *found.values())
+
+
+def status_checks(node: Node, *, is_validator: bool) -> tuple[Check, ...]:
+    """What a running node's status is judged by: what it stands on, and what is a validator's where its hotkey is known."""
+    looks = (node_checks.chain, *_DATABASE, node_checks.registry, *(validator_checks.EVERY if is_validator else ()))
+    return tuple(check for look in looks for check in look(node))
+
+
+def wrong_settings(error: ValidationError) -> list[str]:
+    """Each setting that cannot be read, with why, and without its value."""
+    return [f"{each['loc'][0] if each['loc'] else error.title}: {_why(each['type'], each['msg'])}" for each in error.errors()]
+
+
+def _why(kind: str, message: str) -> str:
+    return "it is not set" if kind == "missing" else message.removeprefix("Value error, ")
+
+
+def _settings(roles: Sequence[Role]) -> Check:
+    async def look() -> Sequence[Finding]:
+        wrong: dict[str, None] = {}
+        for role in roles:
+            try:
+                _SETTINGS[role]()
+            except ValidationError as exc:
+                wrong |= dict.fromkeys(wrong_settings(exc))
+        return (host_health.settings(list(wrong)),)
+
+    return Check(names=(CheckName.SETTINGS,), look=look)
