@@ -1,1 +1,1 @@
-"""Model families: a text becomes sound. A folder a family; CONTRIBUTING.md says how one is added."""
+"""Model families: a text becomes sound. A folder a family; docs/howto/family.md says how one is added."""

@@ -1,12 +1,8 @@
-"""CONTRIBUTING.md, of a new family: its files and its lines, in a copy of the tree, make a family that keeps what it promises."""
+"""docs/howto/family.md: its files and its lines, in a copy of the tree, make a family that keeps what it promises."""
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
-import sysconfig
 import wave
 from collections.abc import Callable
 from importlib.util import module_from_spec, spec_from_file_location
@@ -19,69 +15,31 @@ from safetensors.torch import load_file, save_file
 from scoring.synthesis.families import families_in
 from scoring.synthesis.load import Loader
 from scoring.synthesis.synthesiser import NotAllSpoken, NotSpoken, Request, Synthesiser
+from tests.builders import how_to
+from tests.builders.how_to import HowTo
 
-ROOT = Path(__file__).parents[2]
-SECTION = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("\n## A new family\n")[2].partition("\n## ")[0]
-FILES = dict(re.findall(r"^`chime/([\w.]+)`[^\n]*\n\n```\w+\n(.*?)^```$", SECTION, re.DOTALL | re.MULTILINE))
-LINES = "".join(re.findall(r"^```sh\n(.*?)^```$", SECTION, re.DOTALL | re.MULTILINE))
+GUIDE = HowTo.of(how_to.page("family"))
+FOLDER = "scoring/synthesis/chime"
 TEXTS = ("hello there", "Here is a longer one; it goes on and on.", "Yes, it is said.")
 REQUESTS = [Request(f"p{number}", text, "", number) for number, text in enumerate(TEXTS)]
-INTERPRETER = """
-import sys; sys.path.insert(0, {tree!r})
-import site; site.addsitedir({packages!r})
-import sys; sys.prefix = sys.exec_prefix = {prefix!r}
-"""
-"""Lines of a .pth file: a Python of the copied tree, over the packages that are installed for this one; guests start by it, too."""
 
 
 def copied(place: Path) -> Path:
     """The tree's packages, copied, with the page's files as a family among them."""
-    tree = place / "tree"
-    for package in ("neurons", "workers", "voice_api", "scoring", "prompts"):
-        shutil.copytree(ROOT / package, tree / package)
+    tree = how_to.copied_tree(place)
     rules = tree / "neurons" / "localnet" / "competition.toml"  # with time enough on a busy machine
     rules.write_text(
         re.sub(r"(load|sample)_seconds = [\d.]+", r"\1_seconds = 60.0", rules.read_text(encoding="utf-8")), encoding="utf-8"
     )
-    (tree / "docs").mkdir()
-    folder = tree / "scoring" / "synthesis" / "chime"
-    folder.mkdir()
-    for name, text in FILES.items():
-        (folder / name).write_text(text, encoding="utf-8")
+    GUIDE.apply(tree)
     return tree
-
-
-def python_of(tree: Path) -> Path:
-    """The folder of a `python` and a `voice` that import the copied tree."""
-    base = tree.parent / "venv"
-    packages = base / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
-    (base / "bin").mkdir(parents=True)
-    packages.mkdir(parents=True)
-    python = base / "bin" / "python"
-    python.symlink_to(Path(sys.executable).resolve())
-    (base / "pyvenv.cfg").write_text(f"home = {python.resolve().parent}\n", encoding="utf-8")
-    lines = INTERPRETER.format(tree=str(tree), packages=sysconfig.get_path("purelib"), prefix=sys.prefix)
-    (packages / "tree.pth").write_text(lines, encoding="utf-8")
-    voice = base / "bin" / "voice"
-    voice.write_text(f"#!{python}\nfrom neurons.cli.main import main\nmain()\n", encoding="utf-8")
-    voice.chmod(0o755)
-    return base / "bin"
 
 
 @pytest.fixture(scope="module")
 def followed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The tree after every line of the page, and what they said."""
     tree = copied(tmp_path_factory.mktemp("contributed"))
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", LINES],
-        cwd=tree,
-        env={"PATH": f"{python_of(tree)}:{os.defpath}", "HOME": str(tree), "OMP_NUM_THREADS": "1", "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return tree, done.stdout
+    return tree, how_to.run(tree, GUIDE.lines)
 
 
 @pytest.fixture
@@ -115,17 +73,8 @@ def said(model: Synthesiser) -> list[bytes]:
 
 def test_its_files_are_in_the_style_of_the_house(followed: tuple[Path, str]) -> None:
     """Four of them, which no linter and no formatter would change."""
-    assert sorted(FILES) == ["__init__.py", "adapter.py", "family.toml", "tiny.py"]
-    ruff = str(Path(sys.executable).with_name("ruff"))
-    for command in (("check",), ("format", "--diff")):
-        done = subprocess.run(
-            [ruff, *command, "--no-cache", "--config", str(ROOT / "pyproject.toml"), "scoring/synthesis/chime"],
-            cwd=followed[0],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+    assert sorted(GUIDE.files) == [f"{FOLDER}/{name}" for name in ("__init__.py", "adapter.py", "family.toml", "tiny.py")]
+    how_to.check_style(followed[0], FOLDER)
 
 
 def test_its_lines_let_a_tiny_model_speak_in_the_sandbox(followed: tuple[Path, str]) -> None:
