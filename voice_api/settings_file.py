@@ -88,7 +88,7 @@ class SettingsFile(TomlConfigSettingsSource):
     def _read_file(self, file_path: Any) -> dict[str, Any]:
         found = {key: value for key, value in read(file_path).items() if key in self._fields and value != ""}
         self._keep_secret(file_path, found)
-        return {str(self._fields[key].validation_alias): _expanded(value) for key, value in found.items()}
+        return {str(self._fields[key].validation_alias): expanded(value) for key, value in found.items()}
 
     def _keep_secret(self, path: Path, found: Mapping[str, Any]) -> None:
         secret = next((key for key in found if is_secret(self._fields[key].annotation)), None)
@@ -96,6 +96,6 @@ class SettingsFile(TomlConfigSettingsSource):
             raise PlatformError(Code.SETTING_INVALID, f"{path} holds {secret}, and others may read it: chmod 600 {path}")
 
 
-def _expanded(value: Any) -> Any:
+def expanded(value: Any) -> Any:
     """A path below ~ as a shell would hand it over."""
     return os.path.expanduser(value) if isinstance(value, str) and value.startswith("~/") else value  # noqa: PTH111 - of a text

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, StrEnum
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
@@ -54,19 +55,21 @@ class SettingView:
 
 def views(kind: type[ProcessSettings]) -> Iterator[SettingView]:
     """The settings of a class, in its order; raises PlatformError(SETTING_INVALID) for a file that cannot be read."""
-    found = [(_origin(source), source()) for source in _sources(kind)]
-    problems = _problems(kind)
+    found, problems = said(kind), _problems(kind)
     for field in kind.model_fields.values():
         variable = str(field.validation_alias)
-        origin, value = next(
-            ((origin, values[variable]) for origin, values in found if variable in values),
-            (
-                SettingOrigin.UNSET if field.is_required() else SettingOrigin.DEFAULT,
-                None if field.is_required() else field.default,
-            ),
-        )
-        problem = problems.get(variable)
-        yield SettingView(variable=variable, value=_shown(field, value), origin=origin, problem=problem)
+        none = (SettingOrigin.UNSET, None) if field.is_required() else (SettingOrigin.DEFAULT, field.default)
+        origin, value = found.get(variable, none)
+        yield SettingView(variable=variable, value=_shown(field, value), origin=origin, problem=problems.get(variable))
+
+
+def said(kind: type[ProcessSettings]) -> dict[str, tuple[SettingOrigin, Any]]:
+    """What is said of a class's settings and by whom, by variable, the strongest of each; secrets in plain text."""
+    found: dict[str, tuple[SettingOrigin, Any]] = {}
+    for source in _sources(kind):
+        for variable, value in source().items():
+            found.setdefault(variable, (_origin(source), value))
+    return found
 
 
 def file_that_says(variable: str, value: object) -> Path | None:

@@ -25,8 +25,8 @@ group of settings, below, that a process takes it with. A name without a group i
 
 An option of a command wins over the environment, that over a file /run/secrets/NAME in lower case, that over `voice.toml`, that over the
 default. `voice.toml` is the file that `VOICE_CONFIG` names, else that of the folder a command runs in, else `~/.config/voice/voice.toml`. A
-name that is no setting's is refused, and so is a file with a secret that others may read. `voice config show` tells each value and
-where it comes from.
+name that is no setting's is refused, and so is a file with a secret that others may read. `voice init`
+writes one; `voice config show` tells each value and where it comes from.
 """
 
 

@@ -24,6 +24,11 @@ async def check(database_url: str, redis_url: str) -> None:
     """Raise DatabaseUnavailable or RedisUnavailable unless both answer."""
     async with connection_to(database_url):
         pass
+    await check_redis(redis_url)
+
+
+async def check_redis(redis_url: str) -> None:
+    """Raise RedisUnavailable unless it answers."""
     async with Redis.from_url(redis_url, socket_timeout=_ANSWER_SECONDS, socket_connect_timeout=_ANSWER_SECONDS) as redis:
         try:
             await redis.ping()
