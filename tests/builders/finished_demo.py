@@ -34,7 +34,7 @@ class FinishedDemo:
     folder: Path
     seen: Mapping[str, Any]
     """Its `--json`."""
-    told: str
+    told: str = ""
     """What it printed beside that while it ran."""
 
 
