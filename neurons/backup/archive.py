@@ -6,7 +6,7 @@ import shutil
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Annotated, Literal
@@ -140,7 +140,8 @@ def new_archive(path: Path) -> Iterator[ArchiveWriter]:
     except OSError as exc:
         raise PlatformError(Code.BACKUP_NOT_WRITTEN, _why(path, exc)) from exc
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):  # where the folder is none, nothing is left either
+            unfinished.unlink(missing_ok=True)
 
 
 def _keep_name(folder: Path) -> None:

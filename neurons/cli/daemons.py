@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from neurons.cli.options import ChainOptions, CompetitionFile, given, keys_of, load, open_chain, set_by, shared_options
-from neurons.settings import HeartbeatSettings, MigrationSettings, QueueSettings, ValidatorSettings
+from neurons.settings import BackupSettings, HeartbeatSettings, MigrationSettings, QueueSettings, ValidatorSettings
 from scoring.errors import Code, PlatformError
 from voice_api.settings import ApiSettings, DispatcherSettings, MetricsSettings
 
@@ -158,11 +159,30 @@ def validator_run(
 
 
 @database.command("upgrade")
-def upgrade() -> None:
-    """Bring the database's schema to its newest version."""
+def upgrade(
+    keep: Annotated[
+        bool,
+        typer.Option(
+            "--restore-point/--no-restore-point",
+            help="Back up what the database holds first, where its schema is going to change.",
+        ),
+    ] = True,
+) -> None:
+    """Bring the database's schema to its newest version.
+
+    Before it changes a database that holds something it makes a backup in VOICE_BACKUPS: no migration is undone in another way.
+    """
     from voice_api.db import migrate
 
-    asyncio.run(migrate.upgrade(MigrationSettings().database_url.get_secret_value()))
+    settings = BackupSettings()
+    url = settings.database_url.get_secret_value()
+    if keep:
+        from neurons.backup.restore_point import restore_point
+
+        made = asyncio.run(restore_point(url, settings.folder, datetime.now(UTC), to=migrate.head()))
+        if made is not None:
+            typer.echo(f"restore point: {made.path}", err=True)
+    asyncio.run(migrate.upgrade(url))
 
 
 @database.command("create")

@@ -235,7 +235,7 @@ EXPLANATIONS: dict[Code, Explanation] = {
     ),
     Code.SCHEMA_UNKNOWN: Explanation(
         "A newer release made this; this one does not know its schema.",
-        "Install the release that the message names, or a newer one.",
+        "Install that release or a newer one; or go back by a restore point, see docs/operations.md, Upgrades and going back.",
     ),
     Code.INTERNAL: Explanation("The service failed.", "Report it with the request id."),
 }

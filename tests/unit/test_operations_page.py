@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 LINES = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
 SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
-COMPOSE_VERBS = {"up", "stop", "exec", "run", "cp", "logs", "ps"}
+COMPOSE_VERBS = {"build", "up", "stop", "exec", "run", "cp", "logs", "ps"}
 SECTIONS = [
     "A job is stuck",
     "A host is dead",
@@ -24,6 +24,8 @@ SECTIONS = [
     "Restoring the database",
     "Renewing certificates",
     "Draining for an upgrade",
+    "Backups",
+    "Upgrades and going back",
     "Reading the numbers",
 ]
 

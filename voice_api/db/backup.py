@@ -18,9 +18,10 @@ from voice_api.db import migrate
 from voice_api.db.database import Connection, OneConnection, Pool, connection_to, speak_json, sql
 from voice_api.db.ledger import Ledger, LedgerMark
 
-LEFT_OUT = frozenset({"alembic_version", "idempotency", "speeches", "validations", "workers"})
-"""Tables that no backup holds: the schema's name, which the backup says itself; who works just now; and what people asked for, which
-decides nothing and is kept no longer than they were told: answers to signed requests, sentences to speak, recordings to judge."""
+LEFT_OUT = frozenset({"alembic_version", "idempotency", "sketch_keys", "sketches", "speeches", "validations", "workers"})
+"""Tables that no backup holds: the schema's name, which the backup says itself; who works just now; what people asked for, which decides
+nothing and is kept no longer than they were told (answers to signed requests, sentences to speak, recordings to judge); and the secret
+that sketches are drawn by, with them: a restored database has another, and draws them anew."""
 _MAY_NOT_READ = "the role in DATABASE_URL may not read all that a backup holds: name the login `backup`, or the tables' owner"
 _NOT_EMPTY = "The database is not empty: --force deletes what it holds and puts the backup in its place."
 _MAY_NOT_MAKE = "the role in DATABASE_URL may not make tables: name the database's owner, as `voice db upgrade` does"
@@ -127,6 +128,7 @@ async def backup_target(url: str, schema: str, *, replace: bool) -> AsyncIterato
             if not (await connection.fetchrow(sql("backup.is_empty")))["empty"]:
                 await _clear(connection, replace=replace)
             await connection.execute(migrate.script_from(None, schema, whole=False))
+            await connection.fetchrow(sql("backup.left_out"), ",".join(sorted(LEFT_OUT)))
             for step in ("backup.note_unproved", "backup.make_room"):
                 await connection.execute(sql(step))
             yield BackupTarget(connection)

@@ -13,18 +13,32 @@ from alembic import command, op
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
+from scoring.errors import Code, PlatformError
 from voice_api.db.database import Connection, Pool, connection_to, sql
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 async def upgrade(url: str) -> None:
-    """Apply every migration that is missing, all or none; concurrent calls wait for each other. Raises DatabaseUnavailable."""
+    """Apply every migration that is missing, all or none; concurrent calls wait for each other.
+
+    Raises DatabaseUnavailable, and PlatformError(SCHEMA_UNKNOWN) for a database that a newer release has upgraded: there is no way back
+    but a backup.
+    """
     async with connection_to(url) as connection:
         await connection.execute(sql("migrations.lock"))
         current = await revision(connection)
+        if current is not None and current not in revisions():
+            why = f"the database is of schema {current}, which a newer release made; this one knows those up to {head()}"
+            raise PlatformError(Code.SCHEMA_UNKNOWN, why)
         if current != head():
             await connection.execute(script_from(current))
+
+
+async def revision_of(url: str) -> str | None:
+    """The newest migration that a database has, None where it has none; raises DatabaseUnavailable."""
+    async with connection_to(url) as connection:
+        return await revision(connection)
 
 
 async def at_head(pool: Pool) -> bool:

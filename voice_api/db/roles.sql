@@ -89,6 +89,6 @@ grant update (state, closed_at) on rounds to voice_validator;
 grant insert (submission_id, round, track, queue, priority) on evaluations to voice_validator;
 grant update (state, finished_at, parked_why, reason, token, lease_until) on evaluations to voice_validator;
 
--- Backups: every table, those too that are made later, but for what only people's requests put there; nothing is written.
+-- Backups: every table, those too that are made later, but for those that no backup holds (voice_api/db/backup.py); nothing is written.
 grant select on all tables in schema public to voice_backup;
-revoke select on idempotency, speeches, validations, workers from voice_backup;
+revoke select on idempotency, sketch_keys, sketches, speeches, validations, workers from voice_backup;

@@ -58,6 +58,10 @@ begin
     end loop;
 end $$;
 
+-- name: left_out
+-- Say which tables no backup holds, for the rest of this transaction alone.
+select set_config('voice.left_out', $1, true);
+
 -- name: note_unproved
 -- Remember the constraints that old rows need not meet, until this transaction ends.
 create temporary table unproved on commit drop as
@@ -66,7 +70,7 @@ from pg_constraint
 where connamespace = 'public'::regnamespace and not convalidated;
 
 -- name: make_room
--- Take out the rows that the migrations brought, and the constraints that old rows need not meet: they come back once those are in.
+-- Take out the rows that the migrations brought where a backup brings its own, and the constraints that old rows need not meet: they come back once those are in.
 do $$
 declare
     found record;
@@ -74,10 +78,13 @@ begin
     for found in select * from unproved loop
         execute format('alter table %s drop constraint %I', found.place, found.name);
     end loop;
-    execute (
-        select 'truncate ' || string_agg(format('%I.%I', 'public', relname), ', ')
-        from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r' and relname <> 'alembic_version'
-    );
+    for found in
+        select relname as name from pg_class
+        where relnamespace = 'public'::regnamespace and relkind = 'r'
+            and relname <> all (string_to_array(current_setting('voice.left_out'), ','))
+    loop
+        execute format('delete from public.%I', found.name);
+    end loop;
 end $$;
 
 -- name: settle
