@@ -4,24 +4,27 @@ import logging
 import re
 import sys
 from collections.abc import Sequence
-from enum import Enum
 
 import structlog
 from structlog.types import EventDict, Processor
 
+from neurons.cli.log_repeats import Repeats
+from neurons.cli.log_values import in_words, plain
 from neurons.settings import LogFormat, LogLevel, LogSettings
 from scoring.foreign_words import printable
 
 _PASSWORD = re.compile(r"://[^\s/@]+@")
 _TRACES = frozenset({"exception", "stack"})
 """What of an entry has several lines."""
+_THEIRS = frozenset({"exc_info", "stack_info", "_record", "_from_structlog"})
+"""What of an entry other processors read and take away."""
 
 
 def configure(level: LogLevel | None = None) -> None:
     """Set up structlog and the standard library's logging, once per process, as VOICE_LOG_FORMAT and the level ask (else VOICE_LOG_LEVEL).
 
     Libraries log through the standard library: their warnings come out in the same form, with the same ids of the job at hand; what
-    they say below that only with `debug`.
+    they say below that only with `debug`. A warning in the same words is written once in ten minutes.
     """
     settings = LogSettings() if level is None else LogSettings(log_level=level)
     machine = settings.log_format is LogFormat.JSON
@@ -40,7 +43,7 @@ def configure(level: LogLevel | None = None) -> None:
         *(() if machine else (_console(),)),
     )
     structlog.configure(
-        processors=[*common, *written],
+        processors=[*common, Repeats(), *written],
         wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
@@ -49,8 +52,8 @@ def configure(level: LogLevel | None = None) -> None:
 
 
 def _as_values(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Codes and states as what they stand for: 3104, and not how Python shows its name."""
-    return {name: value.value if isinstance(value, Enum) else value for name, value in event.items()}
+    """Values as plain data: 3104 for a code, and not how Python shows its name; what the next processors need stays as it is."""
+    return {name: value if name in _THEIRS else plain(value) for name, value in event.items()}
 
 
 def _without_passwords(_logger: object, _method: str, event: EventDict) -> EventDict:
@@ -63,12 +66,12 @@ def _console() -> Processor:
 
 
 def _harmless(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Words of strangers as text that moves no cursor and ends no line; the lines of a trace stand behind a margin, which no entry does."""
-    return {name: _margin(value) if name in _TRACES else _shown(value) for name, value in event.items()}
+    """What people read: text that moves no cursor and ends no line, whoever chose it; what is not there is left out.
 
-
-def _shown(value: object) -> object:
-    return printable(value) if isinstance(value, str) else value  # of all else the renderer writes the `repr`, which escapes
+    The lines of a trace stand behind a margin, which no entry does.
+    """
+    there = {name: value for name, value in event.items() if value is not None}
+    return {name: _margin(value) if name in _TRACES else in_words(value) for name, value in there.items()}
 
 
 def _margin(trace: object) -> str:

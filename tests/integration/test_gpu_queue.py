@@ -5,6 +5,8 @@ No machine of these tests has a card: the worker of its queue is told that it ha
 
 import asyncio
 import hashlib
+import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -45,6 +47,9 @@ if TYPE_CHECKING:
     from tests.integration.conftest import ValidatorBed
 
 CPU, GPU = QueueName.CPU, QueueName.GPU
+IDS = {"evaluation", "submission", "round", "worker", "job"}
+PYTHON = re.compile(r"<\w[\w.]* |<class|\bb'|\w+\(\w+=|PosixPath|datetime\.|Decimal\(")
+"""How Python shows an object."""
 HOSTS = {"without": CPU, "card-1": GPU, "card-2": GPU}
 SAMPLE_SECONDS, BATCH = 0.3, 4
 STEPS = """
@@ -183,6 +188,16 @@ async def test_each_queue_judges_its_track(bed: Bed, pool: Pool, tmp_path: Path)
     assert dict(first.inputs.distrusted) == {}
     assert [result.track for result in await bed.stack.store.rounds.results(RoundNumber(3))] == ["small", "large"]
     assert await replayed(pool) == ()
+    lines = lines_of(tmp_path / "logs")
+    jobs = [line for line in lines if line["event"] in ("verdict", "moved to another queue")]
+    assert [IDS - line.keys() for line in jobs] == [set()] * 5, "each line of a job names it, its worker, and what it is about"
+    assert len({line["job"] for line in jobs}) > 1 and len({line["worker"] for line in jobs}) > 1
+    assert [line for line in lines if PYTHON.search(json.dumps(line, ensure_ascii=False))] == [], "as machines and people read it"
+
+
+def lines_of(folder: Path) -> list[dict[str, object]]:
+    """All that dispatcher and workers logged in a run: a JSON object a line."""
+    return [json.loads(line) for path in folder.glob("*.log") for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 @pytest.mark.timeout(200)

@@ -10,9 +10,16 @@ import pytest
 
 PROGRAM = """
 import logging, warnings
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 import structlog
 from neurons.cli import logs
 from scoring.errors import Code
+@dataclass(frozen=True)
+class Made:
+    number: int
+    parts: tuple[object, ...]
 logs.configure()
 log = structlog.get_logger()
 log.info("before")
@@ -25,6 +32,11 @@ with structlog.contextvars.bound_contextvars(evaluation=7, submission=3, round=2
     except ValueError:
         log.error("failed", code=Code.API_UNAVAILABLE, exc_info=True)
         logging.getLogger("asyncio").exception("unheard")
+log.info("kinds", code=Code.API_UNAVAILABLE, codes=(Code.API_UNAVAILABLE,), took=timedelta(seconds=90),
+    raw=b"\\x01\\xff", made=Made(1, ("a", None)), kings={"small": "a@1"}, nobody=None,
+    names={"b", "a"}, path=Path("/a"), at=datetime(2026, 11, 20, tzinfo=UTC), sure=True)
+for _ in range(3):
+    log.warning("tick skipped", code=Code.CHAIN_UNAVAILABLE, detail="away")
 log.warning("it said", reason="\\x1b[2Jgone\\n2026-01-01 [info] forged \\u202e", paths=["\\x9b"], names=("\\u2066",))
 logging.getLogger("rq.worker").warning("%s", "\\x1b]0;title\\x07")
 try:
@@ -61,6 +73,8 @@ def test_every_line_is_one_json_object(lines: list[dict[str, Any]]) -> None:
         "<string>",
         "failed",
         "unheard",
+        "kinds",
+        "tick skipped",
         "it said",
         "\x1b]0;title\x07",
         "it raised",
@@ -70,7 +84,7 @@ def test_every_line_is_one_json_object(lines: list[dict[str, Any]]) -> None:
 
 def test_every_line_of_a_job_carries_its_ids(lines: list[dict[str, Any]]) -> None:
     """Outside a job there are none."""
-    first, *job = lines[:-3]
+    first, *job = lines[:-5]
     assert not IDS.keys() & first.keys()
     assert all(IDS.items() <= line.items() for line in job)
 
@@ -92,6 +106,24 @@ def test_the_level_leaves_out_what_is_less_urgent() -> None:
     assert (last["event"], last["level"]) == ("GET http://…@host/", "info")
 
 
+def test_a_value_is_written_as_what_it_stands_for(lines: list[dict[str, Any]]) -> None:
+    """As JSON has it: no line shows how Python writes an object."""
+    [kinds] = [line for line in lines if line["event"] == "kinds"]
+    assert {name: value for name, value in kinds.items() if name not in ("event", "level", "timestamp")} == {
+        "code": 3104,
+        "codes": [3104],
+        "took": 90.0,
+        "raw": "01ff",
+        "made": {"number": 1, "parts": ["a", None]},
+        "kings": {"small": "a@1"},
+        "nobody": None,
+        "names": ["a", "b"],
+        "path": "/a",
+        "at": "2026-11-20T00:00:00+00:00",
+        "sure": True,
+    }
+
+
 def test_people_read_lines_of_the_same_events() -> None:
     """The console form names event and ids without JSON. Words of strangers move no cursor there, and forge no entry."""
     lines = printed("console")
@@ -99,6 +131,7 @@ def test_people_read_lines_of_the_same_events() -> None:
     assert "verdict" in shown and "evaluation=7" in shown and "somebody is late" in shown
     assert [line for line in lines if not line.isprintable()] == []
     assert [line for line in lines if line.startswith("2026-01-01")] == []
-    assert "x1b[2Jgone" in shown and "\\x1b]0;title\\x07" in shown and "['\\x9b']" in shown
+    assert "x1b[2Jgone" in shown and "\\x1b]0;title\\x07" in shown and "paths=\\x9b" in shown
+    assert "kings='small: a@1'" in shown and "codes=3104" in shown and "names='a, b'" in shown and "nobody" not in shown
     assert "code=3104" in shown
     assert "{" not in shown

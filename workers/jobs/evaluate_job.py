@@ -35,13 +35,13 @@ MOVED = "moved"
 async def evaluate_claimed(context: WorkerContext, claim: Claim, signer: ReceiptSigner) -> str:
     """Carry a claim as far as it goes; returns the outcome in a word or two. Every log line of it names the evaluation."""
     names = {"evaluation": claim.evaluation_id, "submission": claim.submission_id, "round": claim.round}
-    try:
-        with structlog.contextvars.bound_contextvars(**names):
+    with structlog.contextvars.bound_contextvars(**names):
+        try:
             return await EvaluationJob(context, claim, signer).run()
-    except LeaseLost:
-        log.warning("lease lost: another worker has taken over, or the round closed")
-        context.metrics.lease_lost()
-        return "lease lost"
+        except LeaseLost:
+            log.warning("lease lost: another worker has taken over, or the round closed")
+            context.metrics.lease_lost()
+            return "lease lost"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from functools import partial
 from typing import assert_never
 
 import structlog
+from rq import get_current_job
 
 from scoring.errors import PlatformError
 from voice_api.db.states import QueueName, VerdictState, WorkerDuty
@@ -31,10 +32,14 @@ _HEARD_SECONDS = 0.5
 
 
 def evaluate_next(queue: str) -> str:
-    """The RQ job: evaluate the next due row of `queue`; returns the outcome in a word or two, of several rows the last."""
-    context = worker_context.get()
+    """The RQ job: evaluate the next due row of `queue`; returns the outcome in a word or two, of several rows the last.
+
+    Every log line of it names the worker and the job.
+    """
+    context, job = worker_context.get(), get_current_job()
     rows = while_quick(partial(work_one, context, QueueName(queue)))
-    outcome = asyncio.run_coroutine_threadsafe(rows, context.database.loop)
+    with structlog.contextvars.bound_contextvars(worker=context.name, job=None if job is None else job.id):
+        outcome = asyncio.run_coroutine_threadsafe(rows, context.database.loop)
     while not outcome.done():
         wait((outcome,), timeout=_HEARD_SECONDS)
     return outcome.result()
