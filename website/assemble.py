@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from website import commands, competition_page, metrics, settings_page
+from website import alerts, commands, competition_page, metrics, settings_page
 from website.links import headings, links, rewritten, slug, target_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,7 +31,7 @@ _LANGUAGES = {".toml": "toml", ".yml": "yaml", ".py": "python", ".sql": "sql", "
 def rendered(root: Path = ROOT) -> dict[str, str]:
     """The pages that the code renders, by the places in docs/ that they would have."""
     return {
-        "docs/reference/alerts.md": metrics.alerts_page(root),
+        "docs/reference/alerts.md": alerts.page(root),
         "docs/reference/commands.md": commands.page(),
         "docs/reference/competition.md": competition_page.page(),
         "docs/reference/metrics.md": metrics.page(root),
@@ -49,7 +49,7 @@ def written(root: Path = ROOT) -> dict[str, str]:
 def site_pages(root: Path = ROOT) -> dict[str, str]:
     """Every page by its path on the site; raises ValueError for a link that leads to nothing."""
     pages = written(root) | rendered(root)
-    pages["docs/runbooks.md"] += _sections_of(pages["docs/operations.md"], "operations.md")
+    pages["docs/runbooks.md"] += alerts.by_name(root) + _sections_of(pages["docs/operations.md"], "operations.md")
     sources: set[str] = set()
     placed = {place(path): _with_links(root, path, text, pages, sources) for path, text in pages.items()}
     return placed | {place(path): _source(root, path) for path in sorted(sources)}
@@ -118,7 +118,7 @@ def main(out: Path) -> None:
     for path, text in pages.items():
         (out / path).parent.mkdir(parents=True, exist_ok=True)
         (out / path).write_text(text, encoding="utf-8")
-    for path, picture in pictures().items():
+    for path, picture in (pictures() | {"style.css": ROOT / "website" / "style.css"}).items():
         (out / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(picture, out / path)
     sys.stdout.write(f"{out.relative_to(ROOT)}: {len(pages)} pages\n")

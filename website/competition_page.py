@@ -19,6 +19,39 @@ Every number that decides money stands in one TOML file, in versions, and its ha
 below, with its comments; `VOICE_COMPETITION` names another. [How a model is scored](../scoring.md) and
 [how miners are paid](../incentives.md) explain the rules, and [for validators](../validator.md#when-rules-change) says how they change.
 """
+WORDS: Mapping[str, str] = {
+    "Schedule.name": "The competition's name.",
+    "Schedule.until_round": "The last round that there are rules for; without it no end is known.",
+    "Competition.from_round": "The round from which this version is in force; the first version's is 0.",
+    "Competition.licences": "The licences that a model's card may name.",
+    "RoundRules.blocks": "A round begins every so many blocks; the same in every version.",
+    "Track.name": "The name in receipts, on pages and after `--track`.",
+    "Track.profile": "The set of judges: `embedded`, whose networks ship in packages, or `standard`.",
+    "Track.families": "The families that compete in it; a family is in one track only.",
+    "Track.factors": "Each factor's weight in the score's geometric mean; their sum is 1.",
+    "PromptRules.single": "Groups of one prompt.",
+    "PromptRules.counterfactual": "Groups of one text under two opposite descriptions.",
+    "PromptRules.voice": "Groups of two texts in one voice.",
+    "DuelRules.step": "What a duel bets on, one after the other: `group`, or `round` for a round's mean.",
+    "DuelRules.margin_start": "The lead that a challenger must show over a king that was just crowned.",
+    "DuelRules.margin_end": "The lead over a king of age `margin_decay_blocks` or more.",
+    "DuelRules.prior_count": "So many steps' worth `prior_sd` has.",
+    "SubmissionLimits.repo_bytes": "The most bytes of a repository.",
+    "SubmissionLimits.header_bytes": "The most bytes of a safetensors header.",
+    "SubmissionLimits.load_seconds": "The most seconds in which a model loads.",
+    "SubmissionLimits.sample_seconds": "No answer is late before so many seconds.",
+    "SubmissionLimits.late_factor": "An answer is late after so many times what its family needs for the expected speech.",
+    "SubmissionLimits.late_share": "A model of whose samples more than this share are late is refused.",
+    "SubmissionLimits.ram_bytes": "The most memory of a model's process.",
+    "SubmissionLimits.max_audio_seconds": "The longest clip.",
+    "SubmissionLimits.expected_low": "A clip shorter than so many times the expected length is too short.",
+    "SubmissionLimits.expected_high": "A clip longer than so many times the expected length is too long.",
+    "SynthesisRules.device": "Where models speak: `cpu`, or `cuda` for a card.",
+    "SynthesisRules.threads": "Threads of a model's process.",
+    "SynthesisRules.batch": "Prompts that are spoken together.",
+    "SynthesisRules.dtype": "The numbers that models compute with: `float32`, on cards also `bfloat16`.",
+}
+"""What a key means whose field says nothing: its name says enough to who reads the code."""
 
 
 def page() -> str:
@@ -72,13 +105,14 @@ def _written(value: Any) -> str:
 
 def _documented(model: type[BaseModel]) -> dict[str, str]:
     """What stands below each field of a model, the models that it extends included."""
-    said: dict[str, str] = {}
+    said = {name: WORDS[f"{model.__name__}.{name}"] for name in model.model_fields if f"{model.__name__}.{name}" in WORDS}
     for each in reversed([base for base in model.__mro__ if issubclass(base, BaseModel) and base is not BaseModel]):
-        said |= _below_fields(each)
+        said |= below_fields(each)
     return said
 
 
-def _below_fields(model: type[BaseModel]) -> dict[str, str]:
+def below_fields(model: type[BaseModel]) -> dict[str, str]:
+    """What stands below each field of a model in its own file."""
     tree = ast.parse(Path(inspect.getfile(model)).read_text(encoding="utf-8"))
     bodies = [node.body for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == model.__name__]
     found = {}

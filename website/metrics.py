@@ -1,13 +1,10 @@
-"""The references of metrics, of the calls that define them, and of alerts, of docker/alerts.yml."""
+"""The reference of metrics, of the calls that define them."""
 
 import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from website.tables import cell, code, table
 
@@ -18,10 +15,6 @@ _METRICS = """# Metrics
 What each process shows at `/metrics` of `VOICE_METRICS_HOST`:`VOICE_METRICS_PORT`, in Prometheus' text format.
 [Operations](../operations.md#reading-the-numbers) says which to look at, and when; [alerts](alerts.md) look at them for you.
 Prometheus shows a counter with `_total` after its name, and a histogram as `_bucket`, `_sum` and `_count`.
-"""
-_ALERTS = """# Alerts
-
-The rules of [docker/alerts.yml](../../docker/alerts.yml), which the compose profile `observe` loads. Each leads to what to do.
 """
 
 
@@ -74,21 +67,3 @@ def _labels(rest: list[ast.expr]) -> tuple[str, ...]:
 
 def _text(said: ast.expr) -> str:
     return said.value if isinstance(said, ast.Constant) and isinstance(said.value, str) else ""
-
-
-def alerts_page(root: Path) -> str:
-    """The reference of all alerts."""
-    groups: list[dict[str, Any]] = yaml.safe_load((root / "docker" / "alerts.yml").read_text(encoding="utf-8"))["groups"]
-    rules = [rule for group in groups for rule in group["rules"] if "alert" in rule]
-    return _ALERTS + "".join(f"\n{_alert(rule)}" for rule in rules)
-
-
-def _alert(rule: dict[str, Any]) -> str:
-    said = rule["annotations"]
-    facts = [rule["labels"]["severity"], *([f"after {rule['for']}"] if "for" in rule else [])]
-    described = f"{said['description'].strip()}\n\n" if "description" in said else ""
-    path, _, anchor = (
-        next((text for name, text in said.items() if name.startswith("runbook")), "").partition("docs/")[2].partition("#")
-    )
-    link = f"What to do: [{anchor.replace('-', ' ')}](../{path}#{anchor})\n\n" if path else ""
-    return f"## {rule['alert']}\n\n{said['summary']}. ({', '.join(facts)})\n\n{described}{link}```promql\n{rule['expr'].strip()}\n```\n"

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 import typer.main
 import yaml
+from pydantic import BaseModel
 
 from neurons.cli.main import app
+from scoring import competition
 from scoring.competition import DEFAULT_PATH
-from website import assemble, check, links
+from website import alerts, assemble, check, competition_page, links
 
 ROOT = Path(__file__).resolve().parents[2]
 LINKED = [
@@ -105,7 +107,8 @@ def test_a_file_that_a_page_links_to_has_a_page_of_its_own(pages: dict[str, str]
 def test_nothing_is_fetched_from_another_host(pages: dict[str, str]) -> None:
     """No font and no script; a Mermaid block would make the theme fetch one."""
     assert (CONFIG["theme"]["font"], CONFIG["plugins"]) == (False, ["search"])
-    assert CONFIG.keys().isdisjoint({"extra_javascript", "extra_css", "repo_url"})
+    assert CONFIG.keys().isdisjoint({"extra_javascript", "repo_url"})
+    assert CONFIG["extra_css"] == ["style.css"]
     assert [page for page, text in pages.items() if "```mermaid" in text] == []
 
 
@@ -163,10 +166,21 @@ def test_every_number_that_an_alert_looks_at_is_in_the_reference_of_metrics(page
     assert plain - {re.sub(r"_total$", "", name) for name in shown} == set()
 
 
+def test_words_for_a_key_are_for_one_whose_field_says_nothing() -> None:
+    """And each is a field's."""
+    models = {
+        model.__name__: model for model in vars(competition).values() if isinstance(model, type) and issubclass(model, BaseModel)
+    }
+    named = [name.split(".") for name in competition_page.WORDS]
+    assert [name for name in named if name[1] not in models[name[0]].model_fields] == []
+    assert [name for name in named if name[1] in competition_page.below_fields(models[name[0]])] == []
+
+
 def test_every_key_of_the_competition_is_in_its_reference(pages: dict[str, str]) -> None:
-    """With the value that ships."""
+    """With the value that ships, and what it means."""
     version = tomllib.loads(DEFAULT_PATH.read_text(encoding="utf-8"))["version"][-1]
     page = pages["reference/competition.md"]
+    assert re.findall(r"^\| `\w+` \|.*\|  \|$", page, re.MULTILINE) == []
     for table, keys in version["track"][0].items():
         if isinstance(keys, dict) and table != "factors":
             section = page.partition(f"## `version.track.{table}`\n")[2].partition("\n## ")[0]
@@ -186,6 +200,14 @@ def test_the_section_that_a_code_leads_to_speaks_of_it(symptom: str, page: str, 
     title = next(title for title in links.headings(text) if links.slug(title) == anchor)
     section = re.split(r"^##+ ", text.partition(f"# {title}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
     assert [number for number in re.findall(r"\b\d{4}\b", symptom) if number not in section] == []
+
+
+def test_the_runbooks_lead_from_every_alert_to_its_section(pages: dict[str, str]) -> None:
+    """By the name that stands in the message."""
+    rows = dict(re.findall(r"^\| `(\w+)` \| [^|]+ \| \[[^\]]+\]\(([^)]+)\) \|$", pages["runbooks.md"], re.MULTILINE))
+    assert "{{" not in pages["runbooks.md"]
+    named = re.findall(r"- alert: (\w+)", (ROOT / "docker" / "alerts.yml").read_text(encoding="utf-8"))
+    assert sorted(rows) == sorted(named) == sorted(alert.name for alert in alerts.found(ROOT))
 
 
 def test_the_runbooks_lead_to_every_section_of_operations(pages: dict[str, str]) -> None:
