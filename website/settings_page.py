@@ -18,7 +18,11 @@ from website.tables import cell, code, table
 _MODULES = (voice_api.settings, workers.settings, neurons.settings)
 _ASSIGNMENT = re.compile(r"^(?P<name>[A-Z0-9_]+)=(?P<value>.*)$")
 _BOUNDS = {"ge": "at least {}", "gt": "above {}", "le": "at most {}", "lt": "below {}"}
-_HEAD = """# Settings
+_HEAD = """---
+hide: [toc] # its table takes the room
+---
+
+# Settings
 
 Every name that a process reads, in the order of [.env.example](../../.env.example), which holds the same names. *Read by* names the
 group of settings, below, that a process takes it with. A name without a group is of docker-compose.yml alone.
