@@ -34,6 +34,25 @@ def hotkey_address(name: str, hotkey: str, path: Path) -> Hotkey:
     return Hotkey(_address(wallet.hotkeypub_file if public else wallet.hotkey_file))
 
 
+def check(name: str, hotkey: str, path: Path) -> None:
+    """Raise PlatformError(WALLET_MISSING) unless the files that `load` reads are there, and the hotkey's is not encrypted.
+
+    No key is read.
+    """
+    wallet = _wallet(name, hotkey, path)
+    for file in (wallet.coldkeypub_file, wallet.hotkey_file):
+        if not file.exists_on_device():
+            raise PlatformError(Code.WALLET_MISSING, f"There is no key file {file.path}.")
+    try:
+        encrypted = wallet.hotkey_file.is_encrypted()
+    except (KeyfileError, OSError) as exc:
+        raise PlatformError(Code.WALLET_MISSING, f"The key file {wallet.hotkey_file.path} cannot be read: {exc}") from exc
+    if encrypted:
+        raise PlatformError(
+            Code.WALLET_MISSING, f"The key file {wallet.hotkey_file.path} is encrypted: no process can sign with it."
+        )
+
+
 def coldkey_address(name: str, path: Path) -> str:
     """The ss58 address of the wallet's coldkey, by its public file; raises PlatformError(WALLET_MISSING) naming the file."""
     return _address(_wallet(name, "default", path).coldkeypub_file)

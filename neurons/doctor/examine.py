@@ -44,13 +44,13 @@ class Check:
 
 
 async def examine(checks: Sequence[Check]) -> tuple[Finding, ...]:
-    """Run every check; one finding or more of each, in the order of their names. It takes as long as the longest may."""
+    """Run every check; what they find, each finding once, in the order of the names. It takes as long as the longest may."""
     ends = await asyncio.gather(*(_look(check) for check in checks), return_exceptions=True)
     pairs = list(zip(checks, ends, strict=True))
     down = frozenset(name for check, end in pairs for name in _down(check, end))
     found = [finding for check, end in pairs for finding in _findings(check, end, down)]
     order = list(CheckName)
-    return tuple(sorted(found, key=lambda finding: order.index(finding.check)))
+    return tuple(sorted(dict.fromkeys(found), key=lambda finding: order.index(finding.check)))
 
 
 async def _look(check: Check) -> Sequence[Finding]:

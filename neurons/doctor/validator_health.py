@@ -67,7 +67,7 @@ def fold(head: LedgerHead | None, unfolded: Round | None, schedule: Schedule, bl
 
 def receipts(judged: EntryOutline | None, head: LedgerHead | None, uncounted: int) -> Finding:
     """Whether the receipts of the last round with any count; `uncounted` rounds up to the last one have none that does."""
-    fix = "docs/operations.md lists these reasons, and what ends each: compare VOICE_TRUST, VOICE_COMPETITION and releases."
+    fix = "Compare VOICE_TRUST, VOICE_COMPETITION and releases; meanwhile the last plan that paid anybody is sent again."
     if judged is not None and judged.inputs.refusal:
         return failing(CheckName.RECEIPTS, f"none of round {judged.round} counts: {judged.inputs.refusal}", fix)
     if head is not None and uncounted >= _UNCOUNTED:
@@ -133,8 +133,8 @@ class WeightsView:
     metagraph: Metagraph | None
     """None where the chain does not answer."""
     neuron: Neuron | None
-    held: str = ""
-    """Why the last plan is sent again; '' where it is not."""
+    kept_back: str = ""
+    """Why the next weights are an older plan, or none; '' where no fault of ours is known."""
 
 
 def weights(view: WeightsView, now: datetime) -> Finding:
@@ -155,8 +155,8 @@ def weights(view: WeightsView, now: datetime) -> Finding:
             if last.refusal is RefusalClass.PASSING
             else failing(CheckName.WEIGHTS, said, look)
         )
-    if view.held:
-        return warning(CheckName.WEIGHTS, f"{value}; the last plan is held: {view.held}", look)
+    if view.kept_back:
+        return warning(CheckName.WEIGHTS, f"{value}; kept back: {view.kept_back}", look)
     return well(CheckName.WEIGHTS, value)
 
 

@@ -21,8 +21,8 @@ from neurons.doctor.host_health import DiskSpace
 from neurons.doctor.role import Role
 from neurons.validator import certification
 from scoring.receipts.certificate import Certificate
-from scoring.types import Block, BlockHash, Hotkey
-from tests.builders.ledger import a_ledger_entry, a_weight_attempt
+from scoring.types import Block, BlockHash, Hotkey, entrant
+from tests.builders.ledger import a_ledger_entry, a_weight_attempt, some_inputs
 from voice_api.db.database import Pool
 from voice_api.db.evaluations import Verdict
 from voice_api.db.ledger import Ledger
@@ -62,10 +62,12 @@ class DoctorBed:
         """The development chain's file."""
         return self.folder / "chain.sqlite"
 
-    async def examined(self, *roles: Role, without: frozenset[CheckName] = frozenset()) -> tuple[Finding, ...]:
+    async def examined(
+        self, *roles: Role, without: frozenset[CheckName] = frozenset(), patience: timedelta = SLOW_MACHINE
+    ) -> tuple[Finding, ...]:
         """What the doctor finds as these roles; the environment is the node's."""
         async with AsyncExitStack() as stack:
-            checks = checks_of(roles, Node(ChainOptions(), None, stack, self.now, self.space, SLOW_MACHINE))
+            checks = checks_of(roles, Node(ChainOptions(), None, stack, self.now, self.space, patience))
             wanted = [check for check in checks if not without.issuperset(check.names)]
             return await examine([replace(check, within=SLOW_MACHINE) for check in wanted])
 
@@ -111,7 +113,8 @@ async def make(
     await Registry(pool).replace(
         RegistrySnapshot(netuid=NETUID, block=Block(1), block_hash=BlockHash("0x1"), owner_hotkey=Hotkey("owner"), neurons=())
     )
-    await Ledger(pool, validator).append(a_ledger_entry(FOLDED))
+    king = entrant(validator, Block(50))  # any hotkey that is registered
+    await Ledger(pool, validator).append(a_ledger_entry(FOLDED, king=king, inputs=some_inputs(counted={king: "aa"})))
     await Weights(pool, validator).record(a_weight_attempt(1_100))
     (number,) = await Submissions(pool).add([submission])
     assert await Rounds(pool).open(opened, [RoundEntry(number, None, QueueName.CPU, 0)])

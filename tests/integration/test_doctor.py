@@ -3,7 +3,11 @@
 import asyncio
 import json
 import os
+import signal
+import socket
+import sys
 import time
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -29,6 +33,7 @@ from tests.builders.ledger import a_ledger_entry, a_weight_attempt, some_inputs
 from tests.integration import doctor_bed
 from tests.integration.doctor_bed import FOLDED, NETUID, DoctorBed
 from tests.integration.hub_thread import serving
+from voice_api.db import roles
 from voice_api.db.database import Pool
 from voice_api.db.evaluations import Verdict
 from voice_api.db.ledger import Ledger
@@ -181,6 +186,10 @@ async def certificate_ends(bed: DoctorBed, _environment: pytest.MonkeyPatch) -> 
         await connection.execute("update evaluations set certificate = $1", ends)
 
 
+async def own_certificate_ends(bed: DoctorBed, _environment: pytest.MonkeyPatch) -> None:
+    bed.certify(days=3)  # of the worker; the receipts of yesterday have an older one, which holds
+
+
 async def hub_404(_bed: DoctorBed, environment: pytest.MonkeyPatch) -> None:
     environment.setenv("HF_ENDPOINT", f"{os.environ['HF_ENDPOINT']}/healthz")  # under which there is nothing
 
@@ -213,6 +222,7 @@ async def refused_receipts(bed: DoctorBed, _environment: pytest.MonkeyPatch) -> 
         pytest.param(elsewhere("VOICE_NETUID", "8"), CheckName.REGISTRATION, Health.FAILING, id="netuid"),
         pytest.param(hub_404, CheckName.HUB, Health.FAILING, id="hub 404"),
         pytest.param(certificate_ends, CheckName.CERTIFICATE, Health.FAILING, id="certificate"),
+        pytest.param(own_certificate_ends, CheckName.CERTIFICATE, Health.FAILING, id="a worker's own certificate"),
         pytest.param(no_permit, CheckName.PERMIT, Health.FAILING, id="permit"),
         pytest.param(behind, CheckName.SCHEMA, Health.FAILING, id="schema"),
         pytest.param(newer_rules, CheckName.VERSION_KEY, Health.FAILING, id="version key"),
@@ -234,8 +244,8 @@ async def test_a_fault_is_named_by_its_own_row(
     """No other row fails: what cannot be known meanwhile says so; and no word of any row is a secret."""
     await break_it(bed, monkeypatch)
     found = await bed.examined(*FAST, without=SLOW)
-    ill = {each.check: each.health for each in found if each.health in (Health.WARNING, Health.FAILING)}
-    assert ill == {row: health}
+    ill = {(each.check, each.health) for each in found if each.health in (Health.WARNING, Health.FAILING)}
+    assert ill == {(row, health)}
     assert SECRET not in json.dumps([each.as_data() for each in found])
 
 
@@ -252,6 +262,57 @@ async def test_a_clock_that_is_wrong_is_told_from_a_chain_that_stands(bed: Docto
 async def run(bed: DoctorBed, *arguments: str, **environment: str) -> Ended:
     """A command on this node."""
     return await asyncio.to_thread(voice, bed.folder, *arguments, **{**bed.environment, "COLUMNS": "200", **environment})
+
+
+async def test_a_node_of_which_everything_hangs_is_told_of(bed: DoctorBed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is asked takes the connection and says nothing: each service fails by its own row, and the host's rows are there."""
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as silent:
+        place = f"127.0.0.1:{silent.getsockname()[1]}"
+        for name, url in {"DATABASE_URL": "postgresql://{}/x", "REDIS_URL": "redis://{}", "HF_ENDPOINT": "http://{}"}.items():
+            monkeypatch.setenv(name, url.format(place))
+        monkeypatch.setenv("VOICE_API_URL", f"http://{place}")
+        operations.add_fault(bed.chain, FaultPlan(kind=FaultKind.STALL))
+        found = await bed.examined(*FAST, without=SLOW, patience=timedelta(seconds=0.3))
+    failing = {each.check for each in found if each.health is Health.FAILING}
+    assert failing == {CheckName.DATABASE, CheckName.REDIS, CheckName.HUB, CheckName.API, CheckName.CHAIN}
+    assert {each.check for each in found if each.health is Health.OK} >= {CheckName.DISK, CheckName.WALLET, CheckName.CERTIFICATE}
+
+
+ROLES = {"voice_validator": Role.VALIDATOR, "voice_worker": Role.WORKER, "voice_api": Role.API}
+
+
+@pytest.mark.usefixtures("alone_on_the_server")
+@pytest.mark.parametrize("login", ROLES)
+async def test_the_login_of_a_process_is_enough(bed: DoctorBed, monkeypatch: pytest.MonkeyPatch, login: str) -> None:
+    """Each role's doctor reads with the rights of its process."""
+    url = bed.environment["DATABASE_URL"]
+    await roles.apply(url)
+    monkeypatch.setenv("DATABASE_URL", f"{url}{'&' if '?' in url else '?'}role={login}")
+    found = await bed.examined(ROLES[login], without=SLOW)
+    assert [(each.check, each.value) for each in found if each.health is not Health.OK] == []
+    assert any(each.check is CheckName.DATABASE and each.value.endswith(login) for each in found)
+
+
+async def test_who_follows_in_all_tracks_needs_no_workers(bed: DoctorBed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its ledger is compared with the followed one; dispatcher, queues and rounds are the other's."""
+    url = bed.environment["VOICE_API_URL"]
+    monkeypatch.setenv("VOICE_FOLLOW_URL", url)
+    await no_worker(bed, monkeypatch)
+    followed = Ledger(bed.pool, Hotkey(bed.environment["VOICE_API_HOTKEY"]))
+    await followed.append(a_ledger_entry(FOLDED, king="h@1"))
+    found = {each.check: each for each in await bed.examined(Role.VALIDATOR)}
+    assert {check for check, each in found.items() if each.health is Health.FAILING} == {CheckName.LEDGER}
+    assert f"differs from that of {bed.environment['VOICE_API_HOTKEY']}" in found[CheckName.LEDGER].value
+    assert found[CheckName.WORKERS].health is Health.UNKNOWN
+    assert not {CheckName.DISPATCHER, CheckName.QUEUES, CheckName.ROUND, CheckName.REGISTRY} & set(found)
+
+
+async def test_a_plan_that_is_held_is_told(bed: DoctorBed) -> None:
+    """For another reason than refused receipts, which have a row of their own: a ledger that nothing ever reached."""
+    await Ledger(bed.pool, bed.validator).reset(RoundNumber(0))
+    found = {each.check: each for each in await bed.examined(Role.VALIDATOR)}
+    assert (found[CheckName.WEIGHTS].health, found[CheckName.FOLD].health) == (Health.WARNING, Health.UNKNOWN)
+    assert "kept back: the ledger is empty, and weights were set before" in found[CheckName.WEIGHTS].value
 
 
 async def test_the_command_ends_by_what_it_found(bed: DoctorBed) -> None:
@@ -295,7 +356,7 @@ async def test_the_status_of_a_running_node(bed: DoctorBed) -> None:
     (validator,) = told["validators"]
     assert (validator["validator"], validator["round"], validator["weights"]) == (bed.validator, FOLDED, "set")
     assert screen.returncode == 0
-    for said in (f"round {FOLDED + 1} is open", bed.validator, "nothing is wrong"):
+    for said in (f"round {FOLDED + 1} is open", f"king of small: {bed.validator}@50", bed.validator, "nothing is wrong"):
         assert said in screen.stdout
 
 
@@ -304,3 +365,18 @@ async def test_the_status_of_a_node_without_its_database(bed: DoctorBed) -> None
     told = json.loads((await run(bed, "status", "--json", DATABASE_URL=f"postgresql://:{SECRET}@{NOWHERE}/x")).stdout)
     assert (told["healthy"], told["round"], told["chain"]["head"] > 1_000) == (False, None, True)
     assert [each["check"] for each in told["problems"]] == ["database"]
+
+
+async def test_a_status_that_goes_on_writes_lines(bed: DoctorBed) -> None:
+    """Without a terminal, one a look, until it is interrupted."""
+    environment = {**bed.environment, "HOME": str(bed.folder), "PATH": os.defpath, "VOICE_VERSION_KEY": "2"}
+    command = (sys.executable, "-m", "neurons.cli", "status", "--watch", "--every", "1")
+    process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=PIPE, stderr=PIPE)
+    assert process.stdout is not None
+    lines = [(await process.stdout.readline()).decode() for _ in range(2)]
+    process.send_signal(signal.SIGINT)
+    _, errors = await process.communicate()
+    assert (process.returncode, errors) == (130, b"")
+    for line in lines:
+        assert f"round {FOLDED + 1} is open" in line and "1/1 ended · 1 workers" in line
+        assert line.endswith("version key failing: VOICE_VERSION_KEY is 2, and the subnet takes 3 or more\n")

@@ -6,7 +6,7 @@ import bittensor as bt
 import pytest
 from bittensor.sp_core import Keypair
 
-from neurons.chain.wallets import coldkey_address, create, hotkey_address, load
+from neurons.chain.wallets import check, coldkey_address, create, hotkey_address, load
 from scoring.errors import Code, PlatformError
 
 
@@ -138,3 +138,15 @@ def test_no_address_of_a_wallet_that_is_not_there(tmp_path: Path) -> None:
         coldkey_address("nobody", tmp_path)
     with pytest.raises(PlatformError, match="hotkeys/h"):
         hotkey_address("nobody", "h", tmp_path)
+
+
+def test_a_wallet_is_looked_at_without_its_keys(tmp_path: Path) -> None:
+    """What is missing is named, and a hotkey that nobody can sign with."""
+    create("alice", "voice", tmp_path)
+    check("alice", "voice", tmp_path)
+    with pytest.raises(PlatformError, match="hotkeys/other") as missing:
+        check("alice", "other", tmp_path)
+    (tmp_path / "alice" / "hotkeys" / "voice").write_bytes(b"$NACL" + bytes(80))
+    with pytest.raises(PlatformError, match="is encrypted") as encrypted:
+        check("alice", "voice", tmp_path)
+    assert {missing.value.code, encrypted.value.code} == {Code.WALLET_MISSING}

@@ -1,6 +1,7 @@
 """Redis as an operator asks after it."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -9,7 +10,6 @@ from voice_api.errors import RedisUnavailable
 
 EPOCH = "voice:nonce:epoch"
 """The key that names the run of Redis which remembers nonces, and its beginning."""
-_ANSWER_SECONDS = 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,9 +24,10 @@ class RedisState:
     """Whether a store of nonces was begun since it was last emptied."""
 
 
-async def redis_state(url: str) -> RedisState:
-    """Ask it; raises RedisUnavailable, without the address, which may hold a password."""
-    async with Redis.from_url(url, socket_timeout=_ANSWER_SECONDS, socket_connect_timeout=_ANSWER_SECONDS) as redis:
+async def redis_state(url: str, patience: timedelta) -> RedisState:
+    """Ask it, with `patience` for each answer; raises RedisUnavailable, without the address, which may hold a password."""
+    seconds = patience.total_seconds()
+    async with Redis.from_url(url, socket_timeout=seconds, socket_connect_timeout=seconds) as redis:
         try:
             info, epoch = await redis.info(), await redis.exists(EPOCH)
         except (RedisError, OSError) as exc:

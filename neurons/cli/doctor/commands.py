@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -83,10 +84,8 @@ def advice(found: "Sequence[Finding]") -> RenderableType:
     return Group(*(_advice(finding) for finding in wrong))
 
 
-def _advice(finding: "Finding") -> Text:
+def _advice(finding: "Finding") -> RenderableType:
     code = f" [{finding.code.value}]" if finding.code is not None else ""
-    see = f"\n  See {finding.see}." if finding.see else ""
-    return Text.assemble(
-        (f"{finding.check.value}: ", STYLES[finding.health.value]),
-        f"{finding.value}{code}\n  {finding.meaning}\n  To do: {finding.fix}{see}\n",
-    )
+    see = f"\nSee {finding.see}." if finding.see else ""
+    head = Text.assemble((f"{finding.check.value}: ", STYLES[finding.health.value]), f"{finding.value}{code}")
+    return Group(head, Padding(Text(f"{finding.meaning}\nTo do: {finding.fix}{see}\n"), (0, 0, 0, 2)))

@@ -100,4 +100,4 @@ class Node:
             return await NodeHealth(await self.pool()).moment(self.now)
 
     async def _read_redis(self) -> RedisState:
-        return await redis_state(RedisSettings().redis_url.get_secret_value())
+        return await redis_state(RedisSettings().redis_url.get_secret_value(), self.patience)

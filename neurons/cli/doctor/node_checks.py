@@ -7,6 +7,7 @@ from functools import partial
 from pydantic import ValidationError
 
 from neurons.api_client.client import VoiceApi
+from neurons.chain import wallets
 from neurons.cli.doctor.node import Node
 from neurons.doctor import chain_health, database_health, service_health
 from neurons.doctor.catalogue import CheckName
@@ -21,12 +22,12 @@ from voice_api.db.operations import Watch
 from voice_api.db.pages import PageRows
 from voice_api.db.processes import Workers
 from voice_api.db.states import QueueName
+from voice_api.settings import ApiSettings
 
 _CHAIN = LONGEST_WAIT + timedelta(seconds=5)
-_HUB, _HUB_ANSWER, _HUB_LOOK = timedelta(seconds=15), timedelta(seconds=5), timedelta(seconds=6)
+_HUB = timedelta(seconds=15)
 _DAY = timedelta(days=1)
-_REGISTRY_LASTS = timedelta(hours=1)
-"""The default of VOICE_REGISTRY_SECONDS, which is the API's own."""
+_REGISTRY_LASTS: timedelta = ApiSettings.model_fields["registry_lasts"].default
 
 
 def wallet(node: Node) -> Sequence[Check]:
@@ -34,6 +35,7 @@ def wallet(node: Node) -> Sequence[Check]:
 
     async def look() -> Sequence[Finding]:
         settings = node.chain_settings(ChainSettings)
+        wallets.check(settings.wallet, settings.wallet_hotkey, settings.wallet_path)
         return (well(CheckName.WALLET, f"{settings.wallet}/{settings.wallet_hotkey}: {node.hotkey}"),)
 
     return (Check(names=(CheckName.WALLET,), look=look),)
@@ -91,13 +93,14 @@ def queues(node: Node) -> Sequence[Check]:
     )
 
 
-def workers(node: Node) -> Sequence[Check]:
-    """Live workers, beside the tracks that need them."""
+def workers(node: Node, judged: Collection[str] = ()) -> Sequence[Check]:
+    """Live workers, beside the tracks that need them: those that are `judged` here, or all."""
 
     async def look() -> Sequence[Finding]:
         needed: dict[QueueName, list[str]] = {}
         for track in node.schedule.version[-1].track:
-            needed.setdefault(QueueName.of(track.synthesis.device), []).append(track.name)
+            if not judged or track.name in judged:
+                needed.setdefault(QueueName.of(track.synthesis.device), []).append(track.name)
         with told_refusals():
             found = await Workers(await node.pool()).live(_DAY)
         return database_health.workers(found, needed, (await node.moment()).at)
@@ -106,11 +109,19 @@ def workers(node: Node) -> Sequence[Check]:
 
 
 def registry(node: Node) -> Sequence[Check]:
-    """The registry that the model queue sends."""
+    """The registry that the model queue sends, by the API's default of how long it holds."""
+    return _registry(node, lambda: _REGISTRY_LASTS)
 
+
+def own_registry(node: Node) -> Sequence[Check]:
+    """The registry, by the API's own setting."""
+    return _registry(node, lambda: ApiSettings().registry_lasts)
+
+
+def _registry(node: Node, lasts: Callable[[], timedelta]) -> Sequence[Check]:
     async def look() -> Sequence[Finding]:
         with told_refusals():
-            return (database_health.registry(await Watch(await node.pool()).registry_age(), _REGISTRY_LASTS),)
+            return (database_health.registry(await Watch(await node.pool()).registry_age(), lasts()),)
 
     return (Check(names=(CheckName.REGISTRY,), look=look),)
 
@@ -124,14 +135,14 @@ def redis(node: Node) -> Sequence[Check]:
     return (Check(names=(CheckName.REDIS, CheckName.NONCES), look=look),)
 
 
-def hub(_node: Node) -> Sequence[Check]:
+def hub(node: Node) -> Sequence[Check]:
     """The model hub."""
 
     def ask() -> Finding:
         from workers.hub.client import Hub, Timeouts
 
         settings = MinerSettings()
-        brief = Timeouts(answer=_HUB_ANSWER, peek=_HUB_LOOK)
+        brief = Timeouts(answer=node.patience, peek=1.5 * node.patience)
         hub = Hub(settings.hub, settings.data / "models", brief)
         try:
             hub.check()

@@ -18,38 +18,40 @@ from voice_api.settings import ApiSettings, ProcessSettings
 from workers.settings import WorkerSettings
 
 Look = Callable[[Node], Sequence[Check]]
-_SDK, _JUDGING = ("bittensor",), ("torch", "torchaudio", "onnxruntime")
 
 
 _SETTINGS: Mapping[Role, type[ProcessSettings]] = MappingProxyType(
     {Role.VALIDATOR: ValidatorSettings, Role.WORKER: WorkerSettings, Role.API: ApiSettings, Role.MINER: MinerSettings}
+)
+_PYTHON, _PYTHON_JUDGING = (
+    partial(host_checks.python, ("bittensor",)),
+    partial(host_checks.python, ("torch", "torchaudio", "onnxruntime")),
 )
 _DATABASE: tuple[Look, ...] = (node_checks.database, node_checks.queues, node_checks.workers)
 _SANDBOX: tuple[Look, ...] = (host_checks.sandbox, host_checks.judges, host_checks.environments)
 _ROLES: Mapping[Role, tuple[Look, ...]] = MappingProxyType(
     {
         Role.VALIDATOR: (
-            partial(host_checks.python, _SDK),
+            _PYTHON,
             *(node_checks.wallet, node_checks.chain),
-            *_DATABASE,
-            node_checks.registry,
+            node_checks.database,
             *validator_checks.EVERY,
         ),
         Role.WORKER: (
-            partial(host_checks.python, _JUDGING),
+            _PYTHON_JUDGING,
             *_SANDBOX,
             *(host_checks.card, host_checks.worker_disk, host_checks.worker_store, host_checks.certificate),
             *_DATABASE,
             *(node_checks.redis, node_checks.hub),
         ),
         Role.API: (
-            partial(host_checks.python, _SDK),
+            _PYTHON,
             *(host_checks.api_disk, host_checks.api_store),
             *_DATABASE,
-            *(node_checks.registry, node_checks.redis, node_checks.own_api),
+            *(node_checks.own_registry, node_checks.redis, node_checks.own_api),
         ),
         Role.MINER: (
-            partial(host_checks.python, (*_SDK, *_JUDGING)),
+            *(_PYTHON, _PYTHON_JUDGING),
             *_SANDBOX,
             host_checks.miner_disk,
             *(node_checks.wallet, node_checks.chain, node_checks.miner, node_checks.hub, node_checks.api),
@@ -59,16 +61,15 @@ _ROLES: Mapping[Role, tuple[Look, ...]] = MappingProxyType(
 
 
 def checks_of(roles: Sequence[Role], node: Node) -> tuple[Check, ...]:
-    """The checks of some roles together, each once: of two with the same first name the first role's."""
-    found: dict[CheckName, Check] = {}
-    for check in (check for role in roles for look in _ROLES[role] for check in look(node)):
-        found.setdefault(check.names[0], check)
-    return (_settings(roles), *found.values())
+    """The checks of some roles together, those that they have in common once."""
+    looks = dict.fromkeys(look for role in roles for look in _ROLES[role])
+    return (_settings(roles), *(check for look in looks for check in look(node)))
 
 
 def status_checks(node: Node, *, is_validator: bool) -> tuple[Check, ...]:
     """What a running node's status is judged by: what it stands on, and what is a validator's where its hotkey is known."""
-    looks = (node_checks.chain, *_DATABASE, node_checks.registry, *(validator_checks.EVERY if is_validator else ()))
+    others = validator_checks.EVERY if is_validator else (node_checks.queues, node_checks.workers, node_checks.registry)
+    looks = (node_checks.chain, node_checks.database, *others)
     return tuple(check for look in looks for check in look(node))
 
 

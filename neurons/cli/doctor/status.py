@@ -12,7 +12,7 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from neurons.cli.doctor.commands import advice
@@ -146,19 +146,16 @@ def _head(found: "NodeStatus") -> str:
     return f"{found.at:%Y-%m-%d %H:%M:%S} UTC · {chain} · {stands}"
 
 
-def _tracks(stored: "StoredStatus") -> Table:
+def _tracks(stored: "StoredStatus") -> RenderableType:
     from neurons.doctor.words import lasting
 
-    names = ("track", "queue", "ended", "running", "wait", "scored", "rejected", "parked", "oldest waits", "king")
-    table = Table(*names, box=SIMPLE_HEAD)
+    table = Table(Column("track", overflow="fold"), *("queue", "ended", "running", "wait", "parked", "longest"), box=SIMPLE_HEAD)
     for each in stored.tracks:
-        ended = each.scored + each.rejected + each.parked
-        counts = (each.running, each.queued, each.scored, each.rejected, each.parked)
+        ended = f"{each.scored + each.rejected + each.parked}/{each.total}"
         waits = "" if each.waits is None else lasting(each.waits)
-        king = stored.kings.get(each.track, "nobody")
-        cells = (each.track or "not known yet", each.queue.value, f"{ended}/{each.total}", *map(str, counts), waits, king)
-        table.add_row(*map(Text, cells))
-    return table
+        counts = map(str, (each.running, each.queued, each.parked))
+        table.add_row(*map(Text, (each.track or "not known yet", each.queue.value, ended, *counts, waits)))
+    return Group(table, *(Text(f"  king of {track}: {king}") for track, king in stored.kings.items()))
 
 
 def _workers(stored: "StoredStatus") -> Table:
@@ -173,7 +170,7 @@ def _workers(stored: "StoredStatus") -> Table:
 def _validators(found: "NodeStatus") -> Table:
     from neurons.doctor.words import lasting
 
-    table = Table("validator", "folded", "weights", "in block", "tried", "burned", box=SIMPLE_HEAD)
+    table = Table(Column("validator", overflow="fold"), "folded", "weights", "in block", "tried", "burned", box=SIMPLE_HEAD)
     stored = found.stored
     for line in () if stored is None else stored.validators:
         folded = "" if line.folded_at is None else f"round {line.round}, {lasting(found.at - line.folded_at)} ago"

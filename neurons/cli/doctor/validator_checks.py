@@ -2,21 +2,25 @@
 
 from collections.abc import Sequence
 
+from pydantic import ValidationError
+
 from neurons.api_client.client import ApiRefused, VoiceApi
 from neurons.chain.types import ChainUnavailable, Metagraph
+from neurons.cli.doctor import node_checks
 from neurons.cli.doctor.node import Node
-from neurons.doctor import chain_health, validator_health
+from neurons.doctor import chain_health, database_health, validator_health
 from neurons.doctor.catalogue import CheckName
 from neurons.doctor.examine import Check, in_thread
-from neurons.doctor.finding import Finding, unknown
+from neurons.doctor.finding import Finding, Health, unknown
 from neurons.settings import ValidatorSettings
+from neurons.validator.weights.decision import NotYet, WeightHistory, decide, read_history
 from scoring.types import Block, RoundNumber
+from scoring.weights.plan import WeightsInvalid
 from voice_api.db.health import LedgerHead, NodeHealth, PartedLedger, told_refusals
 from voice_api.db.ledger import Ledger
+from voice_api.db.submissions import Submissions
 from voice_api.db.weights import Weights
 from voice_api.keys import trust
-
-_ATTEMPTS = 20
 
 
 def subnet(node: Node) -> Sequence[Check]:
@@ -30,6 +34,27 @@ def subnet(node: Node) -> Sequence[Check]:
     return (Check(names=names, look=look),)
 
 
+def judging(node: Node) -> Sequence[Check]:
+    """Dispatcher, queues, workers, the registry and the newest round: of whoever has models judged; who follows in all tracks does not."""
+    settings = _settings(node)
+    if settings is not None and settings.follow and not settings.tracks:
+
+        async def look() -> Sequence[Finding]:
+            return (database_health.followed(settings.follow),)
+
+        return (Check(names=(CheckName.WORKERS,), look=look),)
+    judged = frozenset() if settings is None else settings.tracks
+    return (*node_checks.queues(node), *node_checks.workers(node, judged), *node_checks.registry(node), *_round(node))
+
+
+def _settings(node: Node) -> ValidatorSettings | None:
+    """The validator's settings; None where they cannot be read, which a row of their own says."""
+    try:
+        return node.chain_settings(ValidatorSettings)
+    except ValidationError:
+        return None
+
+
 def rules(node: Node) -> Sequence[Check]:
     """The competition's rules, at the chain's newest block."""
 
@@ -40,15 +65,19 @@ def rules(node: Node) -> Sequence[Check]:
     return (Check(names=(CheckName.COMPETITION,), look=look),)
 
 
-def rounds(node: Node) -> Sequence[Check]:
-    """The newest round, and the last fold and its receipts."""
-
-    async def newest() -> Sequence[Finding]:
+def _round(node: Node) -> Sequence[Check]:
+    async def look() -> Sequence[Finding]:
         with told_refusals():
             health, block = NodeHealth(await node.pool()), await _block(node)
             return (validator_health.newest_round(await health.round(), await health.tracks(), block),)
 
-    async def folded() -> Sequence[Finding]:
+    return (Check(names=(CheckName.ROUND,), look=look),)
+
+
+def folds(node: Node) -> Sequence[Check]:
+    """The last fold and its receipts."""
+
+    async def look() -> Sequence[Finding]:
         with told_refusals():
             pool, block = await node.pool(), await _block(node)
             ledger, head = Ledger(pool, node.hotkey), await NodeHealth(pool).head(node.hotkey)
@@ -58,7 +87,7 @@ def rounds(node: Node) -> Sequence[Check]:
                 validator_health.receipts(await ledger.last_judged(), head, uncounted),
             )
 
-    return Check(names=(CheckName.ROUND,), look=newest), Check(names=(CheckName.FOLD, CheckName.RECEIPTS), look=folded)
+    return (Check(names=(CheckName.FOLD, CheckName.RECEIPTS), look=look),)
 
 
 def certificates(node: Node) -> Sequence[Check]:
@@ -108,25 +137,47 @@ async def _followed(node: Node, url: str, head: LedgerHead) -> tuple[Sequence[Pa
 
 
 def weights(node: Node) -> Sequence[Check]:
-    """The attempts to set weights."""
+    """The attempts to set weights, and what keeps the next one back."""
 
     async def look() -> Sequence[Finding]:
         hotkey, metagraph = node.hotkey, await _metagraph(node)
         with told_refusals():
             pool = await node.pool()
-            attempts, at = await Weights(pool, hotkey).page(limit=_ATTEMPTS), await NodeHealth(pool).attempted(hotkey)
-        neuron = None if metagraph is None else metagraph.neuron(hotkey)
-        view = validator_health.WeightsView(attempts=attempts, attempted_at=at, metagraph=metagraph, neuron=neuron)
+            history = await read_history(Ledger(pool, hotkey), Weights(pool, hotkey), Submissions(pool))
+            at = await NodeHealth(pool).attempted(hotkey)
+        view = validator_health.WeightsView(
+            attempts=history.attempts,
+            attempted_at=at,
+            metagraph=metagraph,
+            neuron=None if metagraph is None else metagraph.neuron(hotkey),
+            kept_back="" if metagraph is None else _kept_back(node, metagraph, history),
+        )
         return (
             validator_health.weights(view, node.now()),
-            validator_health.sealed_weights(attempts, node.now()),
-            validator_health.burn(attempts),
+            validator_health.sealed_weights(history.attempts, node.now()),
+            validator_health.burn(history.attempts),
         )
 
     return (Check(names=(CheckName.WEIGHTS, CheckName.SEALED_WEIGHTS, CheckName.BURN), look=look),)
 
 
-EVERY = (subnet, rules, rounds, certificates, ledgers, weights)
+def _kept_back(node: Node, metagraph: Metagraph, history: WeightHistory) -> str:
+    """Why the next weights are an older plan, or none; '' where nothing keeps them back, or where another row says so."""
+    if history.distrust:
+        return ""
+    key = node.chain_settings(ValidatorSettings).version_key
+    if any(row.health is Health.FAILING for row in chain_health.may_set_weights(metagraph, node.hotkey, key)):
+        return ""
+    try:
+        decision = decide(metagraph, node.hotkey, history, node.schedule, version_key=key)
+    except WeightsInvalid as exc:
+        return f"no weights can be planned: {exc}"
+    if decision.held or not isinstance(decision, NotYet):
+        return decision.held
+    return decision.why if decision.stopped is not None else ""
+
+
+EVERY = (judging, subnet, rules, folds, certificates, ledgers, weights)
 """Those of a validator."""
 
 
