@@ -5,11 +5,13 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, generate_latest
 
+from neurons.miner.miner_metrics import MinerMetrics
 from neurons.validator.follow.daemon import Gauges
+from scoring.store.folder import FolderFiles
 from voice_api.db.states import QueueName, SpeechState, ValidationState
 from voice_api.runtime.api_metrics import ApiMetrics, DatabaseNumbers
 from voice_api.runtime.chain_metrics import ChainMetrics
-from voice_api.runtime.disks import show_disks
+from voice_api.runtime.disks import show_disks, show_store
 from voice_api.runtime.process_metrics import BackupMetrics, DispatcherMetrics, Ticks
 from voice_api.runtime.validator_metrics import ValidatorMetrics
 from voice_api.runtime.worker_metrics import WorkerMetrics
@@ -43,12 +45,14 @@ def registries() -> dict[str, CollectorRegistry]:
     api, worker = ApiMetrics(), WorkerMetrics()
     api.render(EMPTY)
     show_disks(api.registry, {"store": Path("/")})
+    show_store(api.registry, FolderFiles(Path("/nowhere")))
     show_disks(worker.registry, {"data": Path("/")})
     worker.certified_until(lambda: NEVER)
     return {
         "api": api.registry,
         "backup": BackupMetrics().registry,
         "dispatcher": DispatcherMetrics().registry,
+        "miner": MinerMetrics().registry,
         "model-queue": sender.registry,
         "validator": follower.registry,
         "worker": worker.registry,

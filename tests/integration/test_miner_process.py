@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
 from neurons.localnet.network import COMPETITION
+from neurons.localnet.services import pick_port
 from neurons.miner.messages import MessageKind
 from scoring.types import Block
 from tests.integration import mining_bed
@@ -42,7 +44,7 @@ def start(bed: Bed) -> Iterator[Start]:
     """Start `voice miner run` on the bed; it is killed after the test if it still runs."""
     started: list[subprocess.Popen[str]] = []
 
-    def run(*options: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
+    def run(*options: str, stdin: int = subprocess.DEVNULL, **more: str) -> subprocess.Popen[str]:
         arguments = [str(bed.folder / "models"), "--repo", "me/voice", "--settle", "0.1", *options]
         environment = {
             "PATH": os.defpath,
@@ -57,6 +59,7 @@ def start(bed: Bed) -> Iterator[Start]:
             "BT_WALLET_PATH": str(bed.folder / "wallets"),
             "HF_ENDPOINT": bed.hub,
             "HF_TOKEN": TOKEN,
+            **more,
         }
         command = [sys.executable, "-m", "neurons.cli", "miner", "run", *arguments]
         process = subprocess.Popen(
@@ -102,9 +105,12 @@ def await_gone(processes: list[psutil.Process]) -> None:
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), (signal.SIGKILL, -signal.SIGKILL)], ids=["term", "kill"])
 def test_it_ends_at_once_and_takes_the_scoring_with_it(start: Start, number: int, status: int) -> None:
-    """In the middle of minutes of scoring."""
-    process = start("--yes", "--json")
+    """In the middle of minutes of scoring. Meanwhile it shows its numbers where it is told to."""
+    port = pick_port(None)
+    process = start("--yes", "--json", VOICE_METRICS_PORT=str(port))
     await_line(process, MessageKind.WORKING, "Scoring")
+    shown = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
+    assert 'voice_miner_messages_total{kind="watching"} 1.0' in shown.splitlines()
     scoring = await_scoring(process.pid)
     began = time.monotonic()
     process.send_signal(number)

@@ -32,8 +32,8 @@ EXPRESSIONS = {alert["alert"]: alert["expr"] for alert in ALERTS} | {
 NAME = re.compile(r"\b((?:voice|process)_\w+)")
 LABEL = re.compile(r"\b(\w+)(?:=~?|!=)\"|(?:by|on) \(([\w, ]+)\)")
 PROMETHEUS_OWN = {"job", "instance", "le", "alertname", "alertstate"}
-OF_PROMETHEUS = {"ProcessDown", "ProcessNeverAnswered"}
-"""Alerts that ask Prometheus alone, which knows whom it reached."""
+OF_PROMETHEUS = {"ProcessDown", "ProcessNeverAnswered", "voice: Alerts A"}
+"""What asks Prometheus alone, which knows whom it reached and what it told."""
 DURATION = r"(?:[0-9]+(?:ms|[smhdwy]))+"
 SELECTED = re.compile(rf"(?:(\w+)\()?\b(voice_\w+|up)(?:\{{([^}}]*)\}})?(?:\[({DURATION})\])?")
 """A function, the metric that it is given, its matchers, and a range."""
@@ -46,7 +46,7 @@ VALUES = {
     "class": set(RefusalClass),
     "route": {"/v1/live"},
     "status": {"5.."},
-    "job": {job["job_name"] for job in JOBS},
+    "job": {job["job_name"] for job in JOBS} | {"miner"},
 }
 """What the labels may say that alerts ask for."""
 LASTS = ("for", "keep_firing_for")
@@ -98,7 +98,26 @@ def test_everything_that_matters_is_drawn() -> None:
         "voice_track_refused",
         "voice_weights_held",
         "voice_weights_stopped",
+        "voice_weights_age_blocks",
+        "voice_weights_burn_ratio",
+        "voice_weights_attempts_total",
+        "voice_receipts_refused",
+        "voice_ledgers_part",
+        "voice_chain_moved_timestamp_seconds",
+        "voice_clock_ahead_seconds",
+        "voice_disk_free_bytes",
+        "voice_store_bytes",
+        "voice_certificate_expires_timestamp_seconds",
+        "voice_card_memory_bytes",
+        "voice_miner_rank",
     }
+
+
+def test_a_miners_board_asks_for_what_a_miner_shows() -> None:
+    """And for nothing of a validator's: a miner's Prometheus reaches none."""
+    asked = set(NAME.findall(" ".join(expression for name, expression in EXPRESSIONS.items() if name.startswith("miner: "))))
+    assert {name.partition("_")[0] for name in asked} == {"voice", "process"}
+    assert {name for name in asked if name.startswith("voice_") and not name.startswith("voice_miner_")} == set()
 
 
 def test_every_process_is_asked_where_it_answers() -> None:

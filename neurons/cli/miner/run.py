@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from neurons.chain.adapter import Chain
     from neurons.miner.client import ModelToPublish, PublishingCost
     from neurons.miner.daemon import DaemonOptions
-    from neurons.miner.messages import Message
+    from neurons.miner.messages import Message, Notify
     from neurons.miner.publish_steps import Consent
 
 Models = Annotated[Path, typer.Argument(metavar="MODEL_DIR", help="The folder whose sub-folders are checkpoints.")]
@@ -61,7 +61,10 @@ def run(
 ) -> None:
     """Watch a folder of checkpoints: check and score each, and submit it when it beats the last submission beyond doubt."""
     from neurons.miner.daemon import DaemonOptions
+    from neurons.miner.miner_metrics import MinerMetrics
     from neurons.miner.model_check import check_base
+    from voice_api.runtime.process_metrics import exposed
+    from voice_api.settings import MetricsSettings
 
     settings = options.settings(MinerSettings, competition=competition)
     check_base(repo)
@@ -74,8 +77,9 @@ def run(
     plan = DaemonOptions(
         folder=folder.resolve(), repo=repo, margin=margin, settle=timedelta(seconds=settle), once=once, dry_run=dry_run
     )
-    with reporter:
-        left_over = asyncio.run(_serve(plan, settings, keys, _asks(yes), reporter))
+    metrics, shown = MinerMetrics(), MetricsSettings()
+    with reporter, exposed(metrics.registry, shown.host, shown.port):
+        left_over = asyncio.run(_serve(plan, settings, keys, _asks(yes), metrics.beside(reporter)))
     if left_over:  # a thread still uploads: Python would wait for it
         sys.stdout.flush()
         os._exit(0)
@@ -90,9 +94,7 @@ def _asks(yes: bool) -> "Consent":
     return consent
 
 
-async def _serve(
-    plan: "DaemonOptions", settings: MinerSettings, keys: "bt.Wallet", consent: "Consent", notify: "Reporter"
-) -> bool:
+async def _serve(plan: "DaemonOptions", settings: MinerSettings, keys: "bt.Wallet", consent: "Consent", notify: "Notify") -> bool:
     """Run until the end; return whether a piece of work was left behind that would keep the process."""
     from neurons.api_client.client import VoiceApi
     from neurons.miner.client import MinerClient
