@@ -15,15 +15,17 @@ if TYPE_CHECKING:
     from workers.evaluation.progress import Progress, Stage
 
 
-def confirm(question: str, yes: bool) -> None:
+def confirm(question: str, yes: bool, *, may_look: bool = False) -> None:
     """Go on with a yes: the option's, or the answer of whoever sits at the terminal; anything else ends the command.
 
-    Raises PlatformError(ARGUMENT_INVALID) where there is neither: nobody waits for an answer that cannot come.
+    Raises PlatformError(ARGUMENT_INVALID) where there is neither: nobody waits for an answer that cannot come. `may_look` is for commands
+    with a --dry-run.
     """
     if yes:
         return
     if not sys.stdin.isatty():
-        raise PlatformError(Code.ARGUMENT_INVALID, f"{question} There is no terminal to ask: give --yes (-y).")
+        look = ", or look with --dry-run" if may_look else ""
+        raise PlatformError(Code.ARGUMENT_INVALID, f"{question} There is no terminal to ask: give --yes (-y){look}.")
     typer.confirm(question, abort=True, err=True)
 
 

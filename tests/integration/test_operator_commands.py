@@ -8,12 +8,11 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-import typer
 
 from neurons.chain import wallets
 from neurons.cli.main import app
 from neurons.cli.operator.commands import moment
-from scoring.errors import Code, VoiceError
+from scoring.errors import Code, PlatformError, VoiceError
 from scoring.types import EvaluationId, SubmissionId
 from tests.builders.near_copies import a_near_copy
 from voice_api.db.copies import set_aside
@@ -157,7 +156,7 @@ async def test_a_ban_asks_first(voice: Voice, pool: Pool, open_round: OpenRound,
     [submission] = await open_round()
     hotkey = (await Submissions(pool).get(submission)).hotkey
     monkeypatch.setattr("sys.stdin", StringIO(""))  # nobody answers
-    with pytest.raises(typer.Abort):
+    with pytest.raises(PlatformError, match="no terminal to ask: give --yes"):
         await voice("ban", hotkey, "--reason", "sells others' work")
     assert (await Submissions(pool).get(submission)).state is SubmissionState.QUEUED
     told = await voice("ban", hotkey, "--reason", "sells others' work", "--yes")

@@ -68,14 +68,14 @@ ROLE_QUESTIONS: Mapping[str, RoleQuestions] = {
         asked=(*_CHAIN, "DATABASE_URL", "VOICE_REVOCATIONS"),
         later=("VOICE_TRUST", "VOICE_VERSION_KEY", "VOICE_FOLLOW_URL", "VOICE_COMPETITION", *_OBSERVED),
         needed=frozenset({"BT_NETWORK", "VOICE_NETUID", "DATABASE_URL"}),
-        next=("voice config show validator", "voice db upgrade", "voice validator run"),
+        next=("voice doctor validator", "voice db upgrade", "voice validator run"),
     ),
     "worker": RoleQuestions(
         kind=WorkerSettings,
         asked=("DATABASE_URL", "REDIS_URL", "VOICE_DATA", "VOICE_STORE", "VOICE_QUEUE"),
         later=("VOICE_SERVICE_KEY", "VOICE_CERTIFICATE", "VOICE_CACHE_BYTES", "VOICE_THREADS", "VOICE_COMPETITION", *_OBSERVED),
         needed=frozenset({"DATABASE_URL", "REDIS_URL"}),
-        next=("voice worker selftest", "voice worker prepare --all", "voice worker --show-key", "voice worker"),
+        next=("voice doctor worker", "voice worker prepare --all", "voice worker --show-key", "voice worker"),
     ),
     "api": RoleQuestions(
         kind=ApiSettings,
@@ -85,13 +85,13 @@ ROLE_QUESTIONS: Mapping[str, RoleQuestions] = {
             *("VOICE_COMPETITION", *_OBSERVED),
         ),
         needed=frozenset({"DATABASE_URL", "REDIS_URL", "VOICE_API_HOTKEY"}),
-        next=("voice config show api", "voice db upgrade", "voice api"),
+        next=("voice doctor api", "voice db upgrade", "voice api"),
     ),
     "miner": RoleQuestions(
         kind=MinerSettings,
         asked=(*_CHAIN, "VOICE_API_URL", "VOICE_API_HOTKEY", "VOICE_DATA"),
         later=("HF_TOKEN", "HF_ENDPOINT", "VOICE_DEVICE", "VOICE_COMPETITION"),
         needed=frozenset({"BT_NETWORK", "VOICE_NETUID"}),
-        next=("voice config show miner", "voice miner check MODEL_DIR", "voice miner run MODELS_DIR --repo NAMESPACE/NAME"),
+        next=("voice doctor miner", "voice miner check MODEL_DIR", "voice miner run MODELS_DIR --repo NAMESPACE/NAME"),
     ),
 }

@@ -53,7 +53,7 @@ def publish(
     revision = plan.there
     _tell((plan.in_words(),))
     if revision is None and not dry_run:
-        confirm("Upload it?", yes)
+        confirm("Upload it?", yes, may_look=True)
         revision = upload(folder, repo, settings.hub, settings.token, not public)
     if as_json:
         said = {"repo": repo, "revision": revision, "public": public, "uploaded": plan.there is None and not dry_run}
@@ -101,7 +101,7 @@ def commit(
     _tell(plan.in_words())
     block: Block | None = None
     if not dry_run:
-        confirm("Commit it?", yes)
+        confirm("Commit it?", yes, may_look=True)
         block = asyncio.run(_commit(settings, text, keys))
     if as_json:
         typer.echo(json.dumps({**_facts(plan), "dry_run": dry_run, "block": block}))

@@ -82,7 +82,7 @@ def prune(
         raise PlatformError(Code.ARGUMENT_INVALID, why)
     files = settings.files(settings.place)
     if not dry_run:
-        confirm(f"Remove sounds from {files} for good?", yes)
+        confirm(f"Remove sounds from {files} for good?", yes, may_look=True)
     found = asyncio.run(_prune(settings, files, policy, dry_run=dry_run))
     data = {"store": str(files), "dry_run": dry_run, **_plain(found)}
     answer(as_json, data, lambda: _show(str(files), found, dry_run))
