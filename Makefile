@@ -210,7 +210,7 @@ $(VENV)/supply/.ready $(VENV)/docs/.ready: $(VENV)/%/.ready: locks/%.txt
 # The documentation site, below build/site/html: guides, and reference that is rendered from the code. A link that leads nowhere fails.
 docs: $(VENV)/.ready $(VENV)/docs/.ready
 	$(BIN)/python -m website.assemble
-	NO_MKDOCS_2_WARNING=1 $(VENV)/docs/bin/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(VENV)/docs/bin/mkdocs build --strict
 	$(BIN)/python -m website.check
 
 # Are weaknesses known of any package that is installed anywhere? Asks the package index; what cannot be asked about fails, too.

@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -15,12 +16,13 @@ _IN_STYLES = re.compile(r"url\(\s*['\"]?([^'\")]+)|@import\s+['\"]([^'\"]+)")
 
 
 class _Page(HTMLParser):
-    """Collects what a page fetches by itself, and where a reader may go from it."""
+    """Collects what a page fetches by itself, where a reader may go from it, and its own places to go to."""
 
     def __init__(self) -> None:
         super().__init__()
         self.fetched: list[str] = []
         self.led: list[str] = []
+        self.places: set[str] = set()
 
     def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
         for name, value in attrs:
@@ -30,10 +32,12 @@ class _Page(HTMLParser):
                 self.fetched.append(value)
             elif name == "href":
                 self.led.append(value)
+            elif name in ("id", "name"):
+                self.places.add(value)
 
 
 def faults(site: Path) -> list[str]:
-    """What a page or a style of the site fetches from elsewhere, and each address of a file that the site lacks."""
+    """What a page or a style fetches from elsewhere, and each address of a file, or of a place on a page, that the site lacks."""
     found = []
     for path in sorted(site.rglob("*")):
         if path.suffix == ".html":
@@ -44,17 +48,26 @@ def faults(site: Path) -> list[str]:
     return found
 
 
-def _faults_of_page(site: Path, path: Path) -> Iterator[str]:
+@cache
+def _page(path: Path) -> _Page:
     page = _Page()
     page.feed(path.read_text(encoding="utf-8"))
+    return page
+
+
+def _faults_of_page(site: Path, path: Path) -> Iterator[str]:
+    page = _page(path)
     yield from (f"fetches {address}" for address in page.fetched if _foreign(address))
     for address in (*page.fetched, *page.led):
         parts = urlsplit(address)
-        if parts.scheme or parts.netloc or not parts.path:
+        if parts.scheme or parts.netloc:
             continue
         base = site if parts.path.startswith("/") else path.parent
-        if not (base / unquote(parts.path).lstrip("/")).exists():
+        target = (base / unquote(parts.path).lstrip("/")).resolve() if parts.path else path
+        if not target.exists():
             yield f"{address} leads to no file"
+        elif parts.fragment and target.suffix == ".html" and unquote(parts.fragment) not in _page(target).places:
+            yield f"{address} leads to no place on the page"
 
 
 def _foreign(address: str) -> bool:

@@ -113,7 +113,10 @@ def test_nothing_is_fetched_from_another_host(pages: dict[str, str]) -> None:
 
 
 def test_the_build_fails_for_a_broken_link() -> None:
-    """Of pages and of headings."""
+    """Of pages and of headings. Where the builder is told to be quiet, it counts no warning, and passes."""
+    recipe = re.search(r"^docs: .*\n(?:\t.*\n)+", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert recipe is not None
+    assert "mkdocs build --strict\n" in recipe[0]
     assert CONFIG["strict"] is True
     assert set(CONFIG["validation"]["links"].values()) | set(CONFIG["validation"]["nav"].values()) == {"warn"}
 
@@ -122,7 +125,7 @@ def test_what_a_built_page_fetches_or_lacks_is_told(tmp_path: Path) -> None:
     """In pages and in styles; a link for a reader may lead to any host."""
     (tmp_path / "index.html").write_text(
         '<a href="https://example.org">x</a><a href="gone.html#x">x</a><img src="//cdn.example/x.png"><img src="data:image/png,x">'
-        '<link href="style.css"><script src="https://cdn.example/x.js"></script><a href="index.html?x#y">x</a>',
+        '<link href="style.css"><script src="https://cdn.example/x.js"></script><a href="index.html?x#y">x</a><i id="y"><a href="#z">x</a>',
         encoding="utf-8",
     )
     (tmp_path / "style.css").write_text('@import "https://cdn.example/x.css"; a { background: url(style.css) }', encoding="utf-8")
@@ -131,6 +134,7 @@ def test_what_a_built_page_fetches_or_lacks_is_told(tmp_path: Path) -> None:
         "index.html: fetches //cdn.example/x.png",
         "index.html: fetches https://cdn.example/x.js",
         "index.html: gone.html#x leads to no file",
+        "index.html: #z leads to no place on the page",
         "style.css: fetches https://cdn.example/x.css",
     ]
 
