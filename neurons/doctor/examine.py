@@ -28,6 +28,7 @@ OWNERS: Mapping[Code, tuple[CheckName, ...]] = MappingProxyType(
         Code.WALLET_MISSING: (CheckName.WALLET,),
         Code.STORE_UNAVAILABLE: (CheckName.STORE,),
         Code.COMPETITION_INVALID: (CheckName.COMPETITION,),
+        Code.SETTING_INVALID: (CheckName.SETTINGS, CheckName.CHAIN),  # a network that is not named, or that nobody knows
     }
 )
 """The rows that an outage belongs to. While one of them fails the others only do not know, so that one fault is named once."""

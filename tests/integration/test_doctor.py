@@ -217,6 +217,8 @@ async def refused_receipts(bed: DoctorBed, _environment: pytest.MonkeyPatch) -> 
         pytest.param(elsewhere("REDIS_URL", f"redis://:{SECRET}@{NOWHERE}/0"), CheckName.REDIS, Health.FAILING, id="redis"),
         pytest.param(elsewhere("VOICE_API_URL", f"http://{NOWHERE}"), CheckName.API, Health.FAILING, id="api"),
         pytest.param(elsewhere("BT_WALLET", "nobody"), CheckName.WALLET, Health.FAILING, id="wallet"),
+        pytest.param(elsewhere("BT_NETWORK", ""), CheckName.CHAIN, Health.FAILING, id="no network"),
+        pytest.param(elsewhere("BT_NETWORK", "nowhere"), CheckName.CHAIN, Health.FAILING, id="no such network"),
         pytest.param(elsewhere("VOICE_FOLLOW_URL", "nowhere"), CheckName.SETTINGS, Health.FAILING, id="setting"),
         pytest.param(elsewhere("VOICE_TRUST", ALICE), CheckName.TRUST, Health.FAILING, id="trust"),
         pytest.param(elsewhere("VOICE_NETUID", "8"), CheckName.REGISTRATION, Health.FAILING, id="netuid"),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Roles = Annotated[
     list[Role] | None,
-    typer.Argument(metavar="[validator|worker|api|miner]...", help="What this host is (default: what its settings suggest)."),
+    typer.Argument(metavar="validator|worker|api|miner", help="What this host is (default: what its settings suggest)."),
 ]
 STYLES = {"ok": "green", "warning": "yellow", "failing": "bold red", "unknown": "dim"}
 """The colour of each health."""

@@ -25,7 +25,7 @@ from voice_api.db.states import QueueName
 from voice_api.settings import ApiSettings
 
 _CHAIN = LONGEST_WAIT + timedelta(seconds=5)
-_HUB = timedelta(seconds=15)
+_HUB = timedelta(seconds=18)
 _DAY = timedelta(days=1)
 _REGISTRY_LASTS: timedelta = ApiSettings.model_fields["registry_lasts"].default
 
@@ -142,7 +142,7 @@ def hub(node: Node) -> Sequence[Check]:
         from workers.hub.client import Hub, Timeouts
 
         settings = MinerSettings()
-        brief = Timeouts(answer=node.patience, peek=1.5 * node.patience)
+        brief = Timeouts(answer=node.patience, peek=2 * node.patience)
         hub = Hub(settings.hub, settings.data / "models", brief)
         try:
             hub.check()

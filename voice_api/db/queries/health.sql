@@ -8,9 +8,10 @@ select round, start_block, deadline_block, state, opened_at, closed_at from roun
 
 -- name: tracks
 -- The evaluations of the newest round, by track and queue, with how long the oldest due one waits.
+-- What runs under a lease that ran out waits, too: its worker is gone, and a dispatcher has yet to bring it back.
 select coalesce(track, '') as track, queue, count(*)::integer as total,
-       count(*) filter (where state = 'queued')::integer as queued,
-       count(*) filter (where state = 'running')::integer as running,
+       count(*) filter (where state = 'queued' or state = 'running' and lease_until <= now())::integer as queued,
+       count(*) filter (where state = 'running' and lease_until > now())::integer as running,
        count(*) filter (where state = 'scored')::integer as scored,
        count(*) filter (where state = 'rejected')::integer as rejected,
        count(*) filter (where state = 'parked')::integer as parked,
