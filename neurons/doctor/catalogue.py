@@ -31,6 +31,7 @@ class CheckName(StrEnum):
     DATABASE = "database"
     SCHEMA = "schema"
     DATABASE_CLOCK = "database clock"
+    PROCESSES = "processes"
     REDIS = "redis"
     NONCES = "nonces"
     DISPATCHER = "dispatcher"
@@ -109,6 +110,9 @@ CATALOGUE: Mapping[CheckName, CheckMeaning] = MappingProxyType(
         CheckName.DATABASE: CheckMeaning("PostgreSQL, which holds everything that counts.", f"{_OPERATIONS}postgresql-is-away"),
         CheckName.SCHEMA: CheckMeaning(
             "Whether the database has the tables of this release.", f"{_OPERATIONS}postgresql-is-away"
+        ),
+        CheckName.PROCESSES: CheckMeaning(
+            "Who is connected to the database, and by which release.", f"{_OPERATIONS}upgrades-and-going-back"
         ),
         CheckName.DATABASE_CLOCK: CheckMeaning("This host's clock, compared with PostgreSQL's, by which leases end."),
         CheckName.REDIS: CheckMeaning("Redis, which carries wake-ups to workers.", f"{_OPERATIONS}redis-was-lost"),

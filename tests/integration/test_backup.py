@@ -18,7 +18,7 @@ from tests.builders.command_line import Ended, voice
 from tests.integration.played import play
 from voice_api.db import migrate, roles
 from voice_api.db.backup import LEFT_OUT, backup_source
-from voice_api.db.database import connection_to, open_pool
+from voice_api.db.database import connection_to, open_pool, release
 from voice_api.db.ledger import Ledger
 from voice_api.db.submissions import NewSubmission, Submissions
 
@@ -162,7 +162,7 @@ async def test_a_database_that_holds_something_is_safe(
     unsure = await voice_here(tmp_path, "backup", "restore", str(backup), "--force", url=database_url)
     assert "--yes" in line_of(unsure)
     used = await voice_here(tmp_path, "backup", "restore", str(backup), "--force", "--yes", url=database_url)
-    assert "in use by tests: stop every process" in line_of(used)
+    assert f"in use by tests {release()}: stop every process" in line_of(used)
     await stack.pool.close()
     assert await rows(database_url) == before
 

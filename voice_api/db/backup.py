@@ -137,7 +137,7 @@ async def backup_target(url: str, schema: str, *, replace: bool) -> AsyncIterato
 async def _clear(connection: Connection, *, replace: bool) -> None:
     if not replace:
         raise PlatformError(Code.STATE_CONFLICT, _NOT_EMPTY)
-    if others := [row["name"] for row in await connection.fetch(sql("backup.others"))]:
+    if others := [row["name"] for row in await connection.fetch(sql("health.others"))]:
         raise PlatformError(Code.STATE_CONFLICT, f"The database is in use by {', '.join(others)}: stop every process first.")
     await connection.execute(sql("backup.clear"))
 

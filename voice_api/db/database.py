@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, fields
 from enum import Enum
 from functools import cache
+from importlib.metadata import version
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
@@ -105,6 +106,12 @@ class Pool:
             self._pool.terminate()
 
 
+@cache
+def release() -> str:
+    """The version of this release."""
+    return version("voice-subnet")
+
+
 class OneConnection:
     """One connection, in the place of the driver's pool of many."""
 
@@ -122,9 +129,9 @@ async def connect(
 ) -> Pool:
     """Open a pool of at most `size` connections, which the caller closes; raises DatabaseUnavailable.
 
-    `application` is the name under which PostgreSQL lists the connections. A `lazy` one connects when it is first used, so that
-    a process can start, and say that it is not ready, while PostgreSQL is away. `patience`: the seconds that a connection, and the
-    answer to a command, are waited for; without it as long as a daemon can.
+    `application` is the name under which PostgreSQL lists the connections, with the release after it. A `lazy` one connects when it
+    is first used, so that a process can start, and say that it is not ready, while PostgreSQL is away. `patience`: the seconds that a
+    connection, and the answer to a command, are waited for; without it as long as a daemon can.
     """
     lends_within, answers_within = patience or _CONNECT_SECONDS, patience or _COMMAND_SECONDS
     with _named_outages():
@@ -135,7 +142,7 @@ async def connect(
             init=speak_json,
             timeout=lends_within,
             command_timeout=answers_within,
-            server_settings={"application_name": application},
+            server_settings={"application_name": f"{application} {release()}"},
         )
     return Pool(pool, lends_within)
 
@@ -156,7 +163,8 @@ async def open_pool(
 async def connection_to(url: str) -> AsyncIterator[Connection]:
     """Open one connection outside a pool, without a limit on a command's time; raises DatabaseUnavailable."""
     with _named_outages():
-        connection = await asyncpg.connect(_checked(url), timeout=_CONNECT_SECONDS)
+        named = {"application_name": f"voice {release()}"}
+        connection = await asyncpg.connect(_checked(url), timeout=_CONNECT_SECONDS, server_settings=named)
         try:
             with _named_breaks(connection):
                 yield connection

@@ -103,6 +103,11 @@ class NodeHealth:
             row = await connection.fetchrow(sql("health.moment"))
             return read(ServerHealth, row, asked=(before, now()), revision=await revision(connection))
 
+    async def others(self) -> tuple[str, ...]:
+        """Who else is connected to the database, by the names of their connections: of ours a process, and its release."""
+        async with self._pool.connection() as connection:
+            return tuple(row["name"] for row in await connection.fetch(sql("health.others")))
+
     async def round(self) -> RoundTimes | None:
         """The newest round; None before the first."""
         row = await self._row("health.round")

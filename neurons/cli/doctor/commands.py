@@ -42,7 +42,7 @@ def doctor(options: ChainOptions, roles: Roles = None, competition: CompetitionF
     if not roles:
         typer.echo(f"asked as {', '.join(asked)}, by the settings of this host", err=True)
     found = asyncio.run(_examined(asked, options, competition))
-    answer(as_json, _document(asked, found), lambda: _show(found))
+    answer(as_json, document(asked, found), lambda: show(found))
     raise typer.Exit(0 if is_healthy(found) else 1)
 
 
@@ -55,7 +55,8 @@ async def _examined(roles: Sequence[Role], options: ChainOptions, competition: P
         return await examine(checks_of(roles, Node(options, competition, stack)))
 
 
-def _document(roles: Sequence[Role], found: "Sequence[Finding]") -> dict[str, Any]:
+def document(roles: Sequence[Role], found: "Sequence[Finding]") -> dict[str, Any]:
+    """The findings as one JSON document."""
     from neurons.doctor.finding import is_healthy
 
     return {
@@ -66,7 +67,8 @@ def _document(roles: Sequence[Role], found: "Sequence[Finding]") -> dict[str, An
     }
 
 
-def _show(found: "Sequence[Finding]") -> None:
+def show(found: "Sequence[Finding]") -> None:
+    """Print a table of the findings, and what to do."""
     table = Table("health", "part", Column("how it is", overflow="fold"), box=SIMPLE_HEAD)
     for finding in found:
         health = finding.health.value

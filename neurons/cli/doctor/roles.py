@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from pydantic import ValidationError
 
-from neurons.cli.doctor import host_checks, node_checks, validator_checks
+from neurons.cli.doctor import host_checks, node_checks, upgrade_checks, validator_checks
 from neurons.cli.doctor.node import Node
 from neurons.doctor import host_health
 from neurons.doctor.catalogue import CheckName
@@ -60,9 +60,31 @@ _ROLES: Mapping[Role, tuple[Look, ...]] = MappingProxyType(
 )
 
 
+_UPGRADES: Mapping[Role, tuple[Look, ...]] = MappingProxyType(
+    {
+        Role.VALIDATOR: (_PYTHON, upgrade_checks.database, validator_checks.certificates),
+        Role.WORKER: (
+            _PYTHON_JUDGING,
+            *(host_checks.judges, host_checks.environments, host_checks.certificate, upgrade_checks.database),
+        ),
+        Role.API: (_PYTHON, upgrade_checks.database),
+        Role.MINER: (_PYTHON, _PYTHON_JUDGING, host_checks.judges, host_checks.environments),
+    }
+)
+
+
 def checks_of(roles: Sequence[Role], node: Node) -> tuple[Check, ...]:
     """The checks of some roles together, those that they have in common once."""
-    looks = dict.fromkeys(look for role in roles for look in _ROLES[role])
+    return _together(_ROLES, roles, node)
+
+
+def upgrade_checks_of(roles: Sequence[Role], node: Node) -> tuple[Check, ...]:
+    """What an upgrade of some roles together is judged by, each check once."""
+    return _together(_UPGRADES, roles, node)
+
+
+def _together(every: Mapping[Role, tuple[Look, ...]], roles: Sequence[Role], node: Node) -> tuple[Check, ...]:
+    looks = dict.fromkeys(look for role in roles for look in every[role])
     return (_settings(roles), *(check for look in looks for check in look(node)))
 
 

@@ -29,13 +29,6 @@ select distinct on (validator) validator, round, state_hash from ledger order by
 -- Whether nothing of anybody is here.
 select not exists (select from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'S', 'f')) as empty;
 
--- name: others
--- Who else is connected to this database, by name.
-select distinct coalesce(nullif(application_name, ''), usename, '?') as name
-from pg_stat_activity
-where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'
-order by name;
-
 -- name: clear
 -- Drop all that is here: tables, views and functions, with what belongs to them.
 do $$

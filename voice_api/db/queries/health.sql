@@ -45,3 +45,10 @@ order by o.validator;
 -- name: attempted
 -- When a validator last tried to set weights.
 select at from weight_attempts where validator = $1 order by id desc limit 1;
+
+-- name: others
+-- Who else is connected to this database, by name.
+select distinct coalesce(nullif(application_name, ''), usename, '?') as name
+from pg_stat_activity
+where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'
+order by name;
