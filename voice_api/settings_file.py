@@ -41,13 +41,21 @@ def find(named: Path | None, home: Path | None, user: int) -> Path | None:
             raise PlatformError(Code.SETTING_INVALID, f"VOICE_CONFIG names the file {named}, which is not there")
         return named.expanduser()
     here = Path(NAME)
-    if here.is_file():
+    if _is_file(here):
         if here.stat().st_uid not in (user, 0):
             why = "which another user owns, is not read: name it in VOICE_CONFIG if you trust it"
             raise PlatformError(Code.SETTING_INVALID, f"{here.absolute()}, {why}")
         return here.absolute()
     mine = None if home is None else home / "voice" / NAME
-    return mine if mine is not None and mine.is_file() else None
+    return mine if mine is not None and _is_file(mine) else None
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is such a file; a folder that this user may not look into has none, as in a container that has another's HOME."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def main() -> None:
 
     A traceback comes only with --debug.
     """
-    given = _taken_out(sys.argv)
+    given = taken_out(sys.argv)
     try:
         status = app(standalone_mode=False, obj=lambda: _begin(given))
     except (typer.TyperException, VoiceError) as error:
@@ -76,7 +76,7 @@ def main() -> None:
     sys.exit(status)
 
 
-def _taken_out(arguments: list[str]) -> set[str]:
+def taken_out(arguments: list[str]) -> set[str]:
     """Take the options that may stand anywhere out of the arguments, up to a `--`: which of them were there."""
     own = arguments.index("--") if "--" in arguments else len(arguments)
     given = {ANYWHERE[word] for word in arguments[1:own] if word in ANYWHERE}

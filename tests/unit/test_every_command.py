@@ -2,6 +2,8 @@
 
 import inspect
 from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -12,8 +14,9 @@ import neurons.settings
 import voice_api.settings
 import workers.settings
 from neurons.cli.commands import COMMANDS
-from neurons.cli.main import ANYWHERE, app
+from neurons.cli.main import ANYWHERE, app, taken_out
 from neurons.settings import ChainSettings
+from tests.builders.command_line import voice
 from voice_api.settings import ProcessSettings
 
 ROOT: Any = typer.main.get_command(app)
@@ -111,3 +114,41 @@ def test_whatever_asks_can_be_told_not_to() -> None:
 
 def _asks(function: Any) -> bool:
     return "confirm(" in inspect.getsource(function)
+
+
+def test_the_version_is_the_packages(tmp_path: Path) -> None:
+    """As `voice --version` prints it, and nothing else."""
+    assert voice(tmp_path, "--version").stdout == f"voice {version('voice-subnet')}\n"
+
+
+@pytest.mark.parametrize("line", ["", "miner", "miner commit"])
+def test_help_has_a_letter(line: str, tmp_path: Path) -> None:
+    """For each command and group."""
+    short, long = (voice(tmp_path, *line.split(), option) for option in ("-h", "--help"))
+    assert short == long
+    assert (short.returncode, short.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"), [("va", "validator"), ("miner com", "commit"), ("miner commit --netw", "--network")]
+)
+def test_a_shell_completes_what_is_typed(typed: str, offered: str, tmp_path: Path) -> None:
+    """Commands, commands of a group, and their options."""
+    words = {"_VOICE_COMPLETE": "complete_bash", "COMP_WORDS": f"voice {typed}", "COMP_CWORD": str(len(typed.split()))}
+    assert voice(tmp_path, **words).stdout.split() == [offered]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given", "left"),
+    [
+        pytest.param("voice -v miner run", {"verbose"}, "voice miner run", id="before the command"),
+        pytest.param("voice miner run -q --debug", {"quiet", "debug"}, "voice miner run", id="behind it"),
+        pytest.param("voice say -- -v", set(), "voice say -- -v", id="words"),
+        pytest.param("voice miner -h", {"help"}, "voice miner -h", id="help"),
+    ],
+)
+def test_what_may_stand_anywhere_is_taken_out(arguments: str, given: set[str], left: str) -> None:
+    """Before Typer reads the line; behind a `--` everything is a word."""
+    line = arguments.split()
+    assert taken_out(line) == given
+    assert line == left.split()

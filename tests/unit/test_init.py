@@ -121,7 +121,7 @@ def test_whoever_is_asked_is_asked_again_until_it_is_right(monkeypatch: pytest.M
     """With what is set as the default; a secret is typed unseen, and one of the environment stays there."""
     monkeypatch.setenv("BT_WALLET", "set")
     monkeypatch.setenv("DATABASE_URL", DATABASE)
-    answers = {SAYS["VOICE_NETUID"]: ["x", "7"], SAYS["BT_NETWORK"]: ["test"], SAYS["REDIS_URL"]: [REDIS]}
+    answers = {SAYS["VOICE_NETUID"]: ["x", "7"], SAYS["BT_NETWORK"]: ["", "test"], SAYS["REDIS_URL"]: [REDIS]}
     hidden: set[str] = set()
 
     def ask(question: str, default: str, unseen: bool) -> str:

@@ -149,6 +149,12 @@ def test_another_users_file_is_not_read_unasked(tmp_path: Path, monkeypatch: pyt
     assert find(None, None, owner) == find(path, None, owner + 1) == path
 
 
+def test_a_folder_that_cannot_be_looked_into_has_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs a container may have a HOME that is another's."""
+    monkeypatch.chdir(tmp_path)
+    assert find(None, tmp_path / ("x" * 300), os.getuid()) is None
+
+
 def test_it_is_told_where_each_setting_comes_from(tmp_path: Path) -> None:
     """Of each the strongest that says it; secrets, and what of an address may be one, are hidden."""
     path = tmp_path / "voice.toml"

@@ -66,16 +66,17 @@ def _each(questions: RoleQuestions, given: Mapping[str, object], ask: Asker | No
 
 
 def _asked(questions: RoleQuestions, variable: str, default: str, hidden: bool, ask: Asker | None) -> str:
-    value = default if ask is None else ask(SAYS[variable], default, hidden)
-    if value == "" and variable in questions.needed:
+    if ask is not None:
+        return ask(SAYS[variable], default, hidden)
+    if default == "" and variable in questions.needed:
         raise PlatformError(Code.ARGUMENT_INVALID, f"{SAYS[variable]}: give {_option(key_of(variable))}, or set {variable}")
-    return value
+    return default
 
 
 def _checked(questions: RoleQuestions, variable: str, value: object, ask: Asker | None) -> object:
     """The value as the file has it, asked for again until it is one."""
     while True:
-        wrong = problem(questions, variable, value)
+        wrong = "it has no default" if value == "" and variable in questions.needed else problem(questions, variable, value)
         if wrong is None:
             return _absolute(variable, _plain(questions, variable, value))
         if ask is None:
