@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from neurons.miner.miner_metrics import MinerMetrics
 from neurons.validator.follow.daemon import Gauges
 from scoring.store.folder import FolderFiles
-from voice_api.db.states import QueueName, SpeechState, ValidationState
+from voice_api.db.states import QueueName, SpeechState, ValidationState, WorkerDuty
 from voice_api.runtime.api_metrics import ApiMetrics, DatabaseNumbers
 from voice_api.runtime.chain_metrics import ChainMetrics
 from voice_api.runtime.disks import show_disks, show_store
@@ -21,7 +21,7 @@ EMPTY = DatabaseNumbers(
     outcomes=(),
     waiting=(),
     workers={},
-    gone=dict.fromkeys(QueueName, 0),
+    gone={(queue, duty): 0 for queue in QueueName for duty in WorkerDuty},
     bytes=9_000_000,
     validations=dict.fromkeys(ValidationState, 0),
     speeches=dict.fromkeys(SpeechState, 0),

@@ -128,9 +128,9 @@ async def test_metrics(
     for line in (
         'voice_evaluations{queue="cpu",state="queued"} 2.0',
         'voice_submissions{code="",state="queued"} 2.0',
-        'voice_workers{queue="cpu",state="live"} 1.0',
-        'voice_workers{queue="cpu",state="draining"} 0.0',
-        'voice_workers{queue="cpu",state="gone"} 0.0',
+        'voice_workers{queue="cpu",state="live",takes="all"} 1.0',
+        'voice_workers{queue="cpu",state="draining",takes="all"} 0.0',
+        'voice_workers{queue="cpu",state="gone",takes="speech"} 0.0',
         'voice_validations{state="queued"} 1.0',
         'voice_speeches{state="queued"} 0.0',
         "voice_dispatcher_present 0.0",

@@ -7,7 +7,7 @@ import pytest
 from voice_api.db.database import Pool
 from voice_api.db.operations import Operations
 from voice_api.db.processes import Workers
-from voice_api.db.states import QueueName
+from voice_api.db.states import QueueName, WorkerDuty
 
 WITHIN = timedelta(minutes=2)
 
@@ -67,15 +67,24 @@ async def test_drained_host_drains_its_workers(pool: Pool, workers: Workers) -> 
 
 
 async def test_who_fell_silent_is_gone_until_another_takes_its_place(pool: Pool, workers: Workers) -> None:
-    """Counted by queue: not who ended, nor who was asked to, nor on a drained host, nor once another began on that host."""
+    """Counted by queue and duty: not who ended, nor who was asked to, nor on a drained host, nor once another began on that host."""
     for name, host in (("ended", "host-1"), ("draining", "host-1"), ("killed", "host-1"), ("off", "host-2"), ("lives", "host-3")):
         await workers.heartbeat(name, host, QueueName.CPU, None, name == "draining")
         await aged(pool, name, timedelta(minutes=5) if name != "lives" else timedelta(0))
     await workers.leave("ended")
-    assert await workers.gone(WITHIN) == {QueueName.CPU: 2, QueueName.GPU: 0}
+
+    async def gone() -> int:
+        found = await workers.gone(WITHIN)
+        assert len(found) == 6 and sum(found.values()) == found[QueueName.CPU, WorkerDuty.ALL]
+        return found[QueueName.CPU, WorkerDuty.ALL]
+
+    assert await gone() == 2
     await Operations(pool).drain("host-2", actor="o", reason="new disk")
-    assert (await workers.gone(WITHIN))[QueueName.CPU] == 1
+    assert await gone() == 1
     await workers.heartbeat("of another queue", "host-1", QueueName.GPU)
-    assert (await workers.gone(WITHIN))[QueueName.CPU] == 1
+    await workers.heartbeat("for sentences", "host-1", QueueName.CPU, duty=WorkerDuty.SPEECH)
+    assert await gone() == 1
     await workers.heartbeat("anew", "host-1", QueueName.CPU)
-    assert await workers.gone(WITHIN) == dict.fromkeys(QueueName, 0)
+    assert await gone() == 0
+    await aged(pool, "for sentences", timedelta(minutes=5))
+    assert (await workers.gone(WITHIN))[QueueName.CPU, WorkerDuty.SPEECH] == 1

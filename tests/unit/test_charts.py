@@ -11,7 +11,7 @@ import yaml
 from neurons.validator.refused_receipts import ReceiptRefusal
 from scoring.errors import Code
 from tests.builders.process_numbers import registries
-from voice_api.db.states import AuditOutcome, RefusalClass
+from voice_api.db.states import AuditOutcome, RefusalClass, WorkerDuty
 from workers.sandbox.card_numbers import CardNumbers
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,6 +46,7 @@ VALUES = {
     "class": set(RefusalClass),
     "route": {"/v1/live"},
     "status": {"5.."},
+    "takes": set(WorkerDuty),
     "job": {job["job_name"] for job in JOBS} | {"miner"},
 }
 """What the labels may say that alerts ask for."""

@@ -23,7 +23,7 @@ from tests.builders.chain import a_metagraph, a_neuron
 from tests.builders.ledger import a_weight_attempt, a_weight_plan
 from voice_api.db.health import LedgerHead, RoundTimes, ServerHealth, TrackProgress
 from voice_api.db.processes import WorkerRow
-from voice_api.db.states import Mechanism, QueueName, RefusalClass, RoundState, WeightOutcome
+from voice_api.db.states import Mechanism, QueueName, RefusalClass, RoundState, WeightOutcome, WorkerDuty
 from voice_api.errors import DatabaseUnavailable
 from voice_api.runtime.redis_state import RedisState
 from voice_api.schemas.readiness import Part, Readiness
@@ -140,7 +140,7 @@ def test_the_database_its_schema_and_its_clock(server: ServerHealth, expected: s
 def a_worker(host: str = "h1", queue: QueueName = QueueName.CPU, seen: float = 5.0, **overrides: Any) -> WorkerRow:
     """A worker that was seen some seconds ago."""
     at = NOW - timedelta(seconds=seen)
-    fields: dict[str, Any] = {"name": host, "started_at": at, "draining": False, "evaluation_id": None}
+    fields: dict[str, Any] = {"name": host, "duty": WorkerDuty.ALL, "started_at": at, "draining": False, "evaluation_id": None}
     return WorkerRow(**{**fields, "host": host, "queue": queue, "seen_at": at, **overrides})
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from scoring.types import EvaluationId
 from voice_api.db.database import Connection, Pool, connection_to, read, sql
-from voice_api.db.states import QueueName
+from voice_api.db.states import QueueName, WorkerDuty
 
 LIVE = timedelta(minutes=1)
 """A worker that did not show itself for so long is taken for dead, or cut off."""
@@ -21,6 +21,7 @@ class WorkerRow:
     name: str
     host: str
     queue: QueueName
+    duty: WorkerDuty
     started_at: datetime
     seen_at: datetime
     draining: bool
@@ -34,11 +35,18 @@ class Workers:
         self._pool = pool
 
     async def heartbeat(
-        self, name: str, host: str, queue: QueueName, evaluation_id: EvaluationId | None = None, draining: bool = False
+        self,
+        name: str,
+        host: str,
+        queue: QueueName,
+        evaluation_id: EvaluationId | None = None,
+        draining: bool = False,
+        *,
+        duty: WorkerDuty = WorkerDuty.ALL,
     ) -> None:
-        """Show that a worker lives, and what it does."""
+        """Show that a worker lives, what it takes, and what it does."""
         async with self._pool.connection() as connection:
-            await connection.execute(sql("processes.heartbeat"), name, host, queue, evaluation_id, draining)
+            await connection.execute(sql("processes.heartbeat"), name, host, queue, evaluation_id, draining, duty)
 
     async def leave(self, name: str) -> None:
         """A worker ended by itself."""
@@ -50,14 +58,15 @@ class Workers:
         async with self._pool.connection() as connection:
             return tuple(read(WorkerRow, row) for row in await connection.fetch(sql("processes.live"), within))
 
-    async def gone(self, within: timedelta) -> dict[QueueName, int]:
+    async def gone(self, within: timedelta) -> dict[tuple[QueueName, WorkerDuty], int]:
         """Count the workers that fell silent longer ago than `within`, did not end by themselves, and were not replaced on their host.
 
-        They are forgotten after a day; every queue is named.
+        They are forgotten after a day; every queue and duty is named.
         """
         async with self._pool.connection() as connection:
-            found = {row["queue"]: row["count"] for row in await connection.fetch(sql("processes.gone"), within)}
-        return {queue: found.get(queue, 0) for queue in QueueName}
+            rows = await connection.fetch(sql("processes.gone"), within)
+        found = {(row["queue"], row["duty"]): row["count"] for row in rows}
+        return {(queue, duty): found.get((queue, duty), 0) for queue in QueueName for duty in WorkerDuty}
 
     async def host_drained(self, host: str) -> bool:
         """Whether an operator drains this host: its workers get nothing new."""

@@ -9,7 +9,7 @@ from prometheus_client import Counter, Gauge, Histogram, generate_latest
 
 from voice_api.db.evaluations import Depth
 from voice_api.db.operations import QueueAge
-from voice_api.db.states import QueueName, SpeechState, ValidationState
+from voice_api.db.states import QueueName, SpeechState, ValidationState, WorkerDuty
 from voice_api.db.submissions import OutcomeCount
 from voice_api.runtime.process_metrics import new_registry
 
@@ -21,9 +21,9 @@ class DatabaseNumbers:
     depths: Sequence[Depth]
     outcomes: Sequence[OutcomeCount]
     waiting: Sequence[QueueAge]
-    workers: Mapping[tuple[QueueName, bool], int]
-    """Live ones by queue and whether they drain."""
-    gone: Mapping[QueueName, int]
+    workers: Mapping[tuple[QueueName, WorkerDuty, bool], int]
+    """Live ones by queue, by what they take, and whether they drain."""
+    gone: Mapping[tuple[QueueName, WorkerDuty], int]
     """Those that fell silent and were not replaced."""
     bytes: int
     validations: Mapping[ValidationState, int]
@@ -75,7 +75,7 @@ class ApiMetrics:
         self._workers = Gauge(
             "voice_workers",
             "Live workers, those that drain, and those that fell silent within a day and were not replaced.",
-            ["queue", "state"],
+            ["queue", "takes", "state"],
             registry=self.registry,
         )
         self._bytes = Gauge(
@@ -121,12 +121,16 @@ class ApiMetrics:
             self._outcomes.labels(outcome.state.value, outcome.code.slug if outcome.code else "").set(outcome.count)
         for queue in QueueName:
             self._ages.labels(queue.value, "evaluations", "").set(0)
-            self._workers.labels(queue.value, "gone").set(standing.gone[queue])
-            for state, draining in (("live", False), ("draining", True)):
-                self._workers.labels(queue.value, state).set(standing.workers.get((queue, draining), 0))
+        self._show_workers(standing)
         for row in standing.waiting:
             self._ages.labels(row.queue.value, row.kind, row.track).set(row.age.total_seconds())
         for held, count in standing.validations.items():
             self._validations.labels(held.value).set(count)
         for said, count in standing.speeches.items():
             self._speeches.labels(said.value).set(count)
+
+    def _show_workers(self, standing: DatabaseNumbers) -> None:
+        for (queue, duty), gone in standing.gone.items():
+            self._workers.labels(queue.value, duty.value, "gone").set(gone)
+            for state, draining in (("live", False), ("draining", True)):
+                self._workers.labels(queue.value, duty.value, state).set(standing.workers.get((queue, duty, draining), 0))

@@ -38,7 +38,7 @@ async def _standing(service: Service) -> DatabaseNumbers:
         depths=await service.caches.depths.get(service.stores.queue.depths),
         outcomes=await service.caches.outcomes.get(service.stores.submissions.outcomes),
         waiting=await service.stores.watch.waiting(),
-        workers=Counter((worker.queue, worker.draining) for worker in live),
+        workers=Counter((worker.queue, worker.duty, worker.draining) for worker in live),
         gone=await service.stores.workers.gone(LIVE),
         bytes=await service.stores.watch.database_bytes(),
         validations=await service.stores.watch.validations(),

@@ -38,7 +38,8 @@ class Presence:
         try:
             drained = await self.workers.host_drained(context.host)
             draining = drained or context.drain.requested
-            await self.workers.heartbeat(context.name, context.host, self.queue, context.current_job.evaluation, draining)
+            doing = context.current_job.evaluation
+            await self.workers.heartbeat(context.name, context.host, self.queue, doing, draining, duty=context.duty)
         except DatabaseUnavailable as outage:
             log.warning("not seen by others", detail=outage.detail)
             return
