@@ -54,6 +54,9 @@ analyze;
 """
 
 QUERIES: dict[str, tuple[Any, ...]] = {
+    "health.certificates": (20,),
+    "health.tracks": (),
+    "pages.incidents": (),
     "queue.claim": ("cpu", "w1", "15 minutes", "host-1"),
     "queue.expire_leases": (3, 2201, "", 8),
     "queue.park_set_aside": (None, "dispatcher", ""),

@@ -10,15 +10,19 @@ from typing import Any
 
 import pytest
 
+from neurons.cli.doctor.suggest import suggested
+from neurons.cli.options import ChainOptions
 from neurons.doctor import chain_health, database_health, host_health, service_health, validator_health, words
 from neurons.doctor.catalogue import CATALOGUE, CheckName
 from neurons.doctor.chain_health import ChainView
 from neurons.doctor.examine import OWNERS, Check, Once, examine, in_thread
 from neurons.doctor.finding import Finding, Health, is_healthy, well
 from neurons.doctor.host_health import DiskSpace
+from neurons.doctor.role import Role
 from scoring.competition import load
 from scoring.errors import Code, InfrastructureFault, PlatformError
 from scoring.types import Block, Hotkey, RoundNumber
+from tests.builders.addresses import ALICE
 from tests.builders.chain import a_metagraph, a_neuron
 from tests.builders.ledger import a_weight_attempt, a_weight_plan
 from voice_api.db.health import LedgerHead, RoundTimes, ServerHealth, TrackProgress
@@ -338,6 +342,33 @@ def test_a_ledger_that_stands_still_fails() -> None:
     schedule = load()
     rows = [validator_health.fold(head, None, schedule, block, NOW).health.value for block in (Block(1_100), Block(9_000), None)]
     assert rows == ["ok", "failing", "ok"]
+
+
+@pytest.mark.parametrize(
+    ("there", "expected"),
+    [
+        pytest.param({"wallet"}, (Role.MINER,), id="a wallet"),
+        pytest.param({"wallet", "DATABASE_URL"}, (Role.VALIDATOR,), id="a wallet and a database"),
+        pytest.param({"service.key"}, (Role.WORKER,), id="a service key"),
+        pytest.param({"DATABASE_URL", "VOICE_API_HOTKEY"}, (Role.API,), id="a database and a hotkey to answer as"),
+        pytest.param({"service.key", "DATABASE_URL", "wallet"}, (Role.VALIDATOR, Role.WORKER), id="several"),
+    ],
+)
+def test_what_the_settings_of_a_host_suggest(
+    there: set[str], expected: tuple[Role, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each role by what only it has."""
+    given = {"DATABASE_URL": "postgresql://host/x", "VOICE_API_HOTKEY": ALICE}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value if name in there else "")
+    monkeypatch.setenv("BT_WALLET_PATH", str(tmp_path))
+    monkeypatch.setenv("VOICE_DATA", str(tmp_path))
+    if "wallet" in there:
+        (tmp_path / "default" / "hotkeys").mkdir(parents=True)
+        (tmp_path / "default" / "hotkeys" / "defaultpub.txt").write_text(f'{{"ss58Address": "{ALICE}"}}', encoding="utf-8")
+    if "service.key" in there:
+        (tmp_path / "service.key").touch()
+    assert suggested(ChainOptions()) == expected
 
 
 def of(name: CheckName, look: Any, *names: CheckName, seconds: float = 5.0) -> Check:
