@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from website import alerts, commands, competition_page, metrics, settings_page
-from website.links import headings, links, rewritten, slug, target_of
+from website.links import headings, links, lists_apart, rewritten, slug, target_of
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "build" / "site" / "pages"
@@ -78,7 +78,7 @@ def _with_links(root: Path, path: str, text: str, pages: Mapping[str, str], sour
         where = posixpath.relpath(place(target.path), posixpath.dirname(place(path)) or ".")
         return f"{where}#{target.anchor}" if target.anchor else where
 
-    return rewritten(text, rewrite)
+    return lists_apart(rewritten(text, rewrite))
 
 
 def _source(root: Path, path: str) -> str:

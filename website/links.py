@@ -16,6 +16,8 @@ _TOKEN = re.compile(
     re.MULTILINE | re.DOTALL | re.VERBOSE,
 )
 _HEADING = re.compile(r"^#{1,6} +(?P<title>.+?) *#*$", re.MULTILINE)
+_ITEM = re.compile(r"(?:[-*]|1\.) ")
+_PROSE = re.compile(r"(?![-*|#<] |\d+\. |\s)\S")
 _ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:")
 _MARKS = re.compile(r"[^\w\- ]")
 _LINKED = re.compile(r"\[([^\]]*)\]\([^)]*\)")
@@ -49,6 +51,18 @@ def rewritten(text: str, rewrite: Callable[[str], str]) -> str:
         return f"]({rewrite(match['target'])})" if match["target"] else match[0]
 
     return _TOKEN.sub(replace, text)
+
+
+def lists_apart(text: str) -> str:
+    """The page with an empty line before each list, which the site's Markdown needs and the code hosts' does not."""
+    lines: list[str] = []
+    is_code = False
+    for line in text.split("\n"):
+        is_code ^= line.startswith("```")
+        if not is_code and _ITEM.match(line) and lines and _PROSE.match(lines[-1]):
+            lines.append("")
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def slug(title: str) -> str:

@@ -10,13 +10,19 @@ _CODE = re.compile(r"(`[^`]+`)")
 def cell(text: str) -> str:
     """A text as a table's cell: on one line; of its signs, only those that mark code are markup."""
     parts = _CODE.split(" ".join(text.split()))
-    plain = [part if number % 2 else html.escape(part, quote=False).replace("*", "\\*") for number, part in enumerate(parts)]
-    return "".join(plain).replace("|", "\\|")
+    return "".join(code(part[1:-1]) if number % 2 else _plain(part) for number, part in enumerate(parts))
+
+
+def _plain(text: str) -> str:
+    return html.escape(text, quote=False).replace("*", "\\*").replace("|", "&#124;")
 
 
 def code(text: str) -> str:
-    """A text as code in a table's cell; nothing for an empty one."""
-    return "`" + " ".join(text.split()).replace("|", "\\|") + "`" if text else ""
+    """A text as code in a table's cell; nothing for an empty one. What would end the cell is written so that it does not."""
+    line = " ".join(text.split())
+    if "|" in line:
+        return f"<code>{html.escape(line, quote=False).replace('|', '&#124;')}</code>"
+    return f"`{line}`" if line else ""
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

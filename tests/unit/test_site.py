@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from neurons.cli.main import app
 from scoring import competition
 from scoring.competition import DEFAULT_PATH
-from website import alerts, assemble, check, competition_page, links
+from website import alerts, assemble, check, competition_page, links, tables
 
 ROOT = Path(__file__).resolve().parents[2]
 LINKED = [
@@ -96,6 +96,14 @@ def test_links_on_the_site_lead_to_its_pages_and_pictures(pages: dict[str, str])
         if (target := links.target_of(page, link)) and target.path and target.path not in there
     ]
     assert missing == []
+
+
+def test_lists_are_lists_and_code_in_tables_is_as_it_is_written() -> None:
+    """Where the site's Markdown differs from that of the code hosts."""
+    page = "Two:\n- one\n- two\n  more\n- three\n\n1. first\n2. second\n```\ntext\n- no list\n```\nand\n1. first"
+    assert links.lists_apart(page) == page.replace("Two:\n", "Two:\n\n").replace("and\n", "and\n\n")
+    assert tables.code("a|b <c>") == "<code>a&#124;b &lt;c&gt;</code>"
+    assert tables.cell("2 * 3 | `a|b` < `c*`") == "2 \\* 3 &#124; <code>a&#124;b</code> &lt; `c*`"
 
 
 def test_a_file_that_a_page_links_to_has_a_page_of_its_own(pages: dict[str, str]) -> None:
