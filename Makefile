@@ -17,11 +17,12 @@ CHECK_ARGS ?=
 STUDY_ARGS ?=
 CHAOS_ARGS ?=
 SOAK_ARGS ?=
+GAME_ARGS ?=
 WHITEBOX_ARGS ?=
 COPIES_ARGS ?=
 README ?=
 
-.PHONY: help demo test test-unit test-slow test-chaos soak simulate bench-validator lint fmt clean compose-check bench-demo bench-voices bench-service bench-near-copies bench-scoring bench-gpu bench-copies check-gpu pictures golden structure study-attacks study-order study-round-variance study-rivals studies study-speaker study-flags study-voices study-delivery study-instruction-sets study-whitebox
+.PHONY: help demo test test-unit test-slow test-chaos soak game-day simulate bench-validator lint fmt clean compose-check bench-demo bench-voices bench-service bench-near-copies bench-scoring bench-gpu bench-copies check-gpu pictures golden structure study-attacks study-order study-round-variance study-rivals studies study-speaker study-flags study-voices study-delivery study-instruction-sets study-whitebox
 # Each file that is installed has the hash that locks/ names; on a machine of another kind versions are all that is known.
 LOCKED = $(shell $(PYTHON) -c 'import platform, sys; print(*sys.version_info[:2], platform.system(), platform.machine())' 2>/dev/null)
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -74,6 +75,11 @@ test-chaos: $(VENV)/.ready
 # SOAK_ARGS='--seed 2 --json' for another storm.
 soak: $(VENV)/.ready
 	timeout 600 $(BIN)/python -m tests.soak.run $(SOAK_ARGS)
+
+# Twelve faults on a node of real processes: what the doctor and the alerts say of each, and that all is well after it; then a restore.
+# GAME_ARGS="--only 'hub 404' 'disk full'" for some, '--json' for machines. Eight minutes at most.
+game-day: $(VENV)/.ready
+	timeout 600 $(BIN)/python -m tests.gameday.run $(GAME_ARGS)
 
 # Builds the images and runs the stack with docker or podman, whichever is there; needs a package index, and minutes.
 compose-check: $(VENV)/.ready

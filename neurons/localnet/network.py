@@ -197,9 +197,9 @@ def _start(network: Network, databases: Mapping[str, str]) -> None:
     stack.start("validator", ["validator", "run", "--wallet", "validator"], {**chain, **validator})
 
 
-def worker_identity(folder: Path, host: str, validator: bt.Wallet) -> dict[str, str]:
+def worker_identity(folder: Path, host: str, validator: bt.Wallet, lasts: timedelta = _CERTIFICATE_LASTS) -> dict[str, str]:
     """The service key of a worker, made in a folder if there is none, and its certificate, as the worker's environment."""
     key, certificate = folder / "service.key", folder / "service.cert.json"
-    signed = certification.certify(validator, ServiceKey.at(key).address, host, _CERTIFICATE_LASTS, datetime.now(UTC))
+    signed = certification.certify(validator, ServiceKey.at(key).address, host, lasts, datetime.now(UTC))
     certification.write(certificate, signed.to_json())
     return {"VOICE_SERVICE_KEY": str(key), "VOICE_CERTIFICATE": str(certificate)}

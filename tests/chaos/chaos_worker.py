@@ -19,6 +19,7 @@ from neurons.cli import logs
 from tests.chaos import clock
 from tests.chaos.chaos_dispatcher import PATIENT
 from tests.chaos.stand_ins import QuickPanels, QuickSandbox
+from voice_api.settings import MetricsSettings
 from workers import main
 from workers.evaluation.bases import BaseStore
 from workers.evaluation.environments import EnvironmentStore
@@ -74,7 +75,8 @@ def work(environment: Mapping[str, str]) -> None:
     )
     vars(main)["open_tools"] = _given(tools)
     clock.move(Path(environment["CHAOS_CLOCK"]))
-    main.run(settings, budget=PATIENT, cards_here=lambda: [Card(0, "0000:17:00.0")], try_walls=lambda _scratch: None)
+    shown = MetricsSettings()
+    main.run(settings, shown=shown, budget=PATIENT, cards_here=lambda: [Card(0, "0000:17:00.0")], try_walls=lambda _scratch: None)
 
 
 def _leave() -> None:

@@ -92,7 +92,7 @@ def soak(settings: Settings) -> Outcome:
 async def _soak(arena: Arena, settings: Settings, started: float) -> Outcome:
     async with open_pool(arena.database, application="soak") as pool:
         watch = Watch(arena)
-        miners, beacon = Miners(arena, settings.seed, settings.rounds), Beacon(arena, pool, settings.seed)
+        miners, beacon = Miners(arena, settings.seed, settings.rounds), Beacon(arena.devchain, pool, settings.seed)
         seasons = Seasons(arena, settings.rounds)
         await miners.begin()
         going_on = [asyncio.create_task(_blow(arena, settings)), asyncio.create_task(beacon.shine())]
