@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 LINES = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
 SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
-COMPOSE_VERBS = {"build", "up", "stop", "exec", "run", "cp", "logs", "ps"}
+COMPOSE_VERBS = {"build", "pull", "up", "stop", "exec", "run", "cp", "logs", "ps"}
 SECTIONS = [
     "A job is stuck",
     "A host is dead",
@@ -75,6 +75,13 @@ def test_a_command_of_compose_names_services_that_exist(line: str) -> None:
 
 
 VIEWS = ("near-copies", "stuck", "workers")
+
+
+def test_the_images_that_are_named_by_digest_are_those_that_are_built() -> None:
+    """Each service that runs an image of ours stands in the example, with the image that it runs."""
+    [block] = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(services:.*?)```", PAGE, re.DOTALL)]
+    named = {name: service["image"].partition("@")[0].rpartition("/")[2] for name, service in block["services"].items()}
+    assert named == {name: service["build"]["target"] for name, service in SERVICES.items() if "build" in service}
 
 
 def test_an_order_says_why() -> None:
