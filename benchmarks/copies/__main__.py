@@ -17,6 +17,7 @@ from transformers.utils import logging
 
 from benchmarks.copies import document, large
 from benchmarks.copies.document import (
+    FILES_MARGIN,
     LEAST_COMPARED,
     SOUND_MARGIN,
     WEIGHTS_MARGIN,
@@ -41,9 +42,11 @@ def choose(honest: Sequence[HonestPair]) -> Thresholds:
     """Thresholds from honest pairs that have nothing but the base in common, rounded down to two digits."""
     apart = [each.pair for each in honest if each.kind is not Kind.ONE_RUN]
     weights = [pair.weights for pair in apart if pair.compared >= LEAST_COMPARED]
+    files = [pair.files_either for pair in apart if pair.files_either is not None]
     spoken = [pair for pair in apart if pair.shares]
     return Thresholds(
         weights=_down(WEIGHTS_MARGIN * min(weights)),
+        files=_down(FILES_MARGIN * min(files)),
         sound=_down(SOUND_MARGIN * min(pair.sound for pair in spoken)),
         beyond_base=_down(SOUND_MARGIN * min(pair.beyond_base for pair in spoken)),
     )
@@ -59,11 +62,14 @@ def honest_row(kind: str, pairs: Sequence[Pair], trainings: int, near: Threshold
     """What one kind of honest pairs looks like at the thresholds."""
     spoken = [pair for pair in pairs if pair.shares]
     weights = [pair.weights for pair in pairs if pair.compared >= LEAST_COMPARED]
+    files = [pair.files_either for pair in pairs if pair.files_either is not None]
     return HonestRow(
         kind=kind,
         trainings=trainings,
         least=round(min(weights), 4) if weights else None,
         by_weights=_share(pair.weights < near.weights for pair in pairs if pair.compared >= LEAST_COMPARED),
+        least_files=round(min(files), 4) if files else None,
+        by_files=_share(distance < near.files for distance in files),
         by_sound=_share(pair.sound < near.sound for pair in spoken),
         beyond_base=_share(pair.beyond_base < near.beyond_base for pair in spoken),
         least_sound=round(min(pair.sound for pair in spoken), 6) if spoken else None,
@@ -75,16 +81,22 @@ def rewrite_row(attacks: Sequence[Attack], near: Thresholds) -> RewriteRow:
     """One rewrite at one strength over its victims."""
     losses = [attack.loss for attack in attacks if attack.loss is not None]
     by_weights = [attack.pair.compared >= LEAST_COMPARED and attack.pair.weights < near.weights for attack in attacks]
+    files = [attack.pair.files for attack in attacks]
+    by_files = [distance is not None and distance < near.files for distance in files]
     by_sound = [attack.pair.sound < near.sound for attack in attacks]
+    without_files = [one or other for one, other in zip(by_weights, by_sound, strict=True)]
     return RewriteRow(
         name=attacks[0].name,
         strength=attacks[0].strength,
         distance=max(attack.pair.weights for attack in attacks),
+        files=max((distance for distance in files if distance is not None), default=None),
         sound=max(attack.pair.sound for attack in attacks),
         by_weights=_share(by_weights),
+        by_files=_share(by_files),
         by_sound=_share(by_sound),
         beyond_base=_share(attack.pair.beyond_base < near.beyond_base for attack in attacks),
-        by_either=_share(one or other for one, other in zip(by_weights, by_sound, strict=True)),
+        by_sketch_or_sound=_share(without_files),
+        by_any=_share(one or other for one, other in zip(without_files, by_files, strict=True)),
         loss=round(mean(losses), 4) if losses else None,
     )
 
@@ -131,6 +143,7 @@ def measure(study: Study, looks: int, gigabytes: float, base_folder: Path) -> Co
         thresholds=near,
         honest=tuple(_rows(study.honest(Half.REPORT), study.unrelated(), near)),
         rewrites=tuple(rewrite_row(found, near) for found in rewritten.values()),
+        keys=tuple(study.keys()),
         large=large.kept_or_measured(gigabytes, base_folder / "config.json", base_folder.parent) if gigabytes else (),
     )
 

@@ -1,5 +1,6 @@
 """The study's result as it is kept: counts, thresholds and rates, from which docs/copies.md is rendered."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from scoring.schema import StrictModel, read_measured
@@ -13,7 +14,7 @@ SAFE_SOUND = 1e-6
 """1 − likeness of the same network with its sums in another order, and some way more: permuted channels measure 6e-9."""
 LEAST_COMPARED = 10_000
 """Numbers of trained tensors that both have: over fewer a distance of weights says nothing."""
-WEIGHTS_MARGIN, SOUND_MARGIN = 0.6, 0.3
+WEIGHTS_MARGIN, FILES_MARGIN, SOUND_MARGIN = 0.6, 0.6, 0.3
 """A threshold is this share of the least distance of any honest pair of the half that chooses. Of sound it is the smaller one: a round has
 many more clips than are compared here, and those that are most alike decide."""
 LEAST_RECALL, MOST_FALSE = 0.99, 0.005
@@ -45,7 +46,9 @@ class Thresholds(StrictModel):
     """Below them a pair is near."""
 
     weights: float
-    """Distance of weights."""
+    """Distance of weights by sketches."""
+    files: float
+    """Distance of weights by files."""
     sound: float
     """1 − likeness of the clips that are most alike."""
     beyond_base: float
@@ -61,6 +64,9 @@ class HonestRow(StrictModel):
     least: float | None
     """Of the distances of weights that count; None where no pair has enough numbers in common."""
     by_weights: Share
+    least_files: float | None
+    """Of the distances by files; None where no pair has enough parts in common. Whichever of the two came first."""
+    by_files: Share
     by_sound: Share
     """Of those pairs whose sound was compared; so are the others."""
     beyond_base: Share
@@ -74,15 +80,28 @@ class RewriteRow(StrictModel):
     name: str
     strength: str
     distance: float
-    """The largest of weights."""
+    """The largest of weights, by sketches."""
+    files: float | None
+    """The largest by files; None where they tell nothing of any victim."""
     sound: float
     """The largest 1 − likeness, each victim's clip that changed least."""
     by_weights: Share
+    by_files: Share
     by_sound: Share
     beyond_base: Share
-    by_either: Share
+    by_sketch_or_sound: Share
+    """Without either's files."""
+    by_any: Share
     loss: float | None
     """Points of score, mean over the victims that were judged."""
+
+
+class KeyRow(StrictModel):
+    """One copy with noise, measured by sketches of several keys."""
+
+    strength: str
+    least: float
+    most: float
 
 
 class LargeFile(StrictModel):
@@ -121,24 +140,33 @@ class CopyStudy(StrictModel):
     thresholds: Thresholds
     honest: tuple[HonestRow, ...]
     rewrites: tuple[RewriteRow, ...]
+    keys: tuple[KeyRow, ...]
     large: tuple[LargeFile, ...]
 
     @property
     def recall(self) -> Share:
         """Copies found, of all rewrites up to the strength at which the score falls by .02."""
-        charged = [row.by_either for row in self.rewrites if not self.is_paid(row)]
-        return Share(found=sum(each.found for each in charged), of=sum(each.of for each in charged))
+        return _sum(row.by_any for row in self.rewrites if not self.is_paid(row))
+
+    @property
+    def recall_without_files(self) -> Share:
+        """The same where the worker has not both models' files."""
+        return _sum(row.by_sketch_or_sound for row in self.rewrites if not self.is_paid(row))
 
     @property
     def silent_recall(self) -> Share:
         """Copies found, of the rewrites that change no clip by more than a ten-thousandth."""
-        silent = [row.by_either for row in self.rewrites if row.sound < SILENT]
-        return Share(found=sum(each.found for each in silent), of=sum(each.of for each in silent))
+        return _sum(row.by_any for row in self.rewrites if row.sound < SILENT)
 
     def is_paid(self, row: RewriteRow) -> bool:
         """Whether the rewrite takes more than that from the score, at this strength and at every greater one: a single loss has noise."""
         same = [each for each in self.rewrites if each.name == row.name]
         return all(each.loss is not None and each.loss > MOST_LOSS for each in same[same.index(row) :])
+
+
+def _sum(shares: Iterable[Share]) -> Share:
+    found = list(shares)
+    return Share(found=sum(each.found for each in found), of=sum(each.of for each in found))
 
 
 def read(path: Path) -> CopyStudy:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from benchmarks.copies.document import (
+    FILES_MARGIN,
     LEAST_COMPARED,
     LEAST_RECALL,
     MOST_FALSE,
@@ -17,7 +18,9 @@ from benchmarks.copies.document import (
     Share,
 )
 from benchmarks.copies.recipes import RECIPES, Half
+from benchmarks.copies.study import KEYS
 from scoring.markdown import template
+from voice_api.db.copies import MOST_LEADING
 
 PAGE, RESULT = Path("docs/copies.md"), Path("docs/measured/near_copies.json")
 TEMPLATE = "copies.md.j2"
@@ -33,10 +36,13 @@ def render(study: CopyStudy) -> str:
         silent=SILENT,
         least_compared=LEAST_COMPARED,
         weights_margin=WEIGHTS_MARGIN,
+        files_margin=FILES_MARGIN,
+        most_leading=MOST_LEADING,
+        n_keys=KEYS,
         sound_margin=SOUND_MARGIN,
         points=RECIPES[Half.REPORT][0].points,
         scores=" and ".join(f"{score:.3f}" for score in study.scores),
-        missed=[title(row) for row in study.rewrites if row.by_either.found < row.by_either.of and not study.is_paid(row)],
+        missed=[title(row) for row in study.rewrites if row.by_any.found < row.by_any.of and not study.is_paid(row)],
         most_false=MOST_FALSE,
         too_many_by_sound=study.honest[0].by_sound.found > MOST_FALSE * study.honest[0].by_sound.of,
         safe_sound=SAFE_SOUND,
@@ -59,7 +65,7 @@ def share(found: Share) -> str:
 
 def title(row: RewriteRow) -> str:
     """A rewrite with its strength and how often it was found."""
-    return f"{row.name} {row.strength}".strip() + f" ({row.by_either.found} of {row.by_either.of})"
+    return f"{row.name} {row.strength}".strip() + f" ({row.by_any.found} of {row.by_any.of})"
 
 
 def rate(row: LargeFile, seconds: float) -> str:

@@ -42,7 +42,7 @@ class Rewrite:
 
 def rewrites(base: Tensors, other: Tensors) -> list[Rewrite]:
     """All of them but those that train; `base` is what everybody started from, `other` a third one's training of it."""
-    return [*_exact(), *_rounded(), *_graded(base, other), *_combined()]
+    return [*_exact(), *_rounded(), *_graded(base, other), *_combined(base)]
 
 
 def _exact() -> Iterator[Rewrite]:
@@ -77,10 +77,14 @@ def _graded(base: Tensors, other: Tensors) -> Iterator[Rewrite]:
     yield Rewrite(name="one layer drawn anew", strength="", apply=_draw_anew)
 
 
-def _combined() -> Iterator[Rewrite]:
+def _combined(base: Tensors) -> Iterator[Rewrite]:
     """Those that aim at weights and at sound at the same time."""
     yield Rewrite(name="permuted, then noise", strength="0.001", apply=partial(_permute_and_noise, level=1e-3))
     yield Rewrite(name="permuted, then noise", strength="0.01", apply=partial(_permute_and_noise, level=1e-2))
+    yield Rewrite(name="feed-forward units scaled, then noise", strength="0.003", apply=_scale_units_and_noise)
+    for spread, level in ((0.1, 1e-3), (0.3, 3e-3)):
+        apply = partial(_uneven_and_noise, base=base, spread=spread, level=level)
+        yield Rewrite(name="each tensor's change scaled, then noise", strength=f"± {100 * spread:g} %, {level:g}", apply=apply)
     settings = {"noise_scale": 0.6}
     yield Rewrite(name="permuted, other noise scale", strength="× 0.9", apply=_permute_all, settings=settings)
     yield Rewrite(name="permuted, other speaking rate", strength="× 1.01", apply=_permute_all, settings={"speaking_rate": 1.01})
@@ -223,6 +227,26 @@ def _drawn(tensor: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
 
 def _permute_and_noise(given: Tensors, draw: torch.Generator, *, level: float) -> Rewritten:
     return _noise(_permute_all(given, draw), draw, level=level)
+
+
+def _scale_units_and_noise(given: Tensors, draw: torch.Generator) -> Rewritten:
+    """Each hidden unit by a factor of its own, which a rectifier passes on to what reads it."""
+    found = dict(given)
+    for stem in _stems(given, _FFN):
+        factors = 0.5 + 1.5 * torch.rand(given[f"{stem}.conv_1.bias"].shape[0], generator=draw)
+        found[f"{stem}.conv_1.weight"] = given[f"{stem}.conv_1.weight"] * factors[:, None, None]
+        found[f"{stem}.conv_1.bias"] = given[f"{stem}.conv_1.bias"] * factors
+        found[f"{stem}.conv_2.weight"] = given[f"{stem}.conv_2.weight"] / factors[None, :, None]
+    return _noise(found, draw, level=3e-3)
+
+
+def _uneven_and_noise(given: Tensors, draw: torch.Generator, *, base: Tensors, spread: float, level: float) -> Rewritten:
+    """What training did to each tensor, by a factor of its own: who knows how files are compared does this."""
+    found = {}
+    for name, tensor in given.items():
+        factor = 1.0 + spread * (2.0 * float(torch.rand((), generator=draw)) - 1.0)
+        found[name] = base[name] + factor * (tensor - base[name])
+    return _noise(found, draw, level=level)
 
 
 def _stems(given: Tensors, pattern: re.Pattern[str]) -> Sequence[str]:

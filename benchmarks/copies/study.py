@@ -4,20 +4,21 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import combinations
 from pathlib import Path
 
 import torch
 
+from benchmarks.copies.document import KeyRow
 from benchmarks.copies.measuring import KEY, Laboratory, Measured, Pair, draw
 from benchmarks.copies.recipes import RECIPES, Half
 from benchmarks.copies.rewrites import Rewrite, rewrites
 from benchmarks.copies.speaking import Court
 from benchmarks.copies.training import Part, Recipe, Tensors, fine_tune
 from benchmarks.copies.trainings import Point, Trainings
-from scoring.model.nearness import nearness
-from scoring.model.sketch import Sketch, sketch
+from scoring.model.nearness import base_of, nearness
+from scoring.model.sketch import KEY_BYTES, Sketch, SketchKey, sketch
 from scoring.progress import NO_PROGRESS
 from scoring.synthesis.csm import tiny as csm
 from scoring.synthesis.llama_snac import tiny as llama_snac
@@ -35,6 +36,9 @@ SAME_SOUND = 1e-6
 FURTHER_STEPS = 8
 FURTHER = (1e-7, 1e-6, 5e-6, 2e-5)
 """Rates at which somebody trains another's voice on."""
+KEYS = 8
+KEYED = ("0.0003", "0.001", "0.003")
+"""Strengths of noise that are measured by several keys."""
 TINY_SEEDS = 100
 OTHER_SEEDS = 3
 
@@ -88,6 +92,7 @@ class Study:
             pairs += [HonestPair(kind, names, self._laboratory.pair(*both)) for both in zip(points, others, strict=True)]
             self._laboratory.remember()
             self._advance("pairs of trainings")
+        self._laboratory.forget()
         return pairs
 
     @property
@@ -98,7 +103,7 @@ class Study:
     @property
     def base_score(self) -> float:
         """Of the base on the same prompts."""
-        return self._court.score(self._laboratory.measure("base", {}).clips)
+        return self._court.score(self._laboratory.measure("base", dict).clips)
 
     def changes(self) -> list[float]:
         """How far each reported victim's weights moved: the median over its trained numbers, as a share of their tensors' norms."""
@@ -116,6 +121,26 @@ class Study:
                 yield self._attack(victim, mine, rewrite, judged=judged)
             for rate in FURTHER:
                 yield self._attack(victim, mine, self._further(victim, rate), judged=judged)
+            self._laboratory.forget()
+
+    def keys(self) -> list[KeyRow]:
+        """A victim and copies of it with noise, by sketches of several keys: what another validator would measure."""
+        victim = self._last(RECIPES[Half.REPORT][JUDGED[0]])
+        mine = victim.tensors(self._trainings.base)
+        copies = [rewrite for rewrite in rewrites(self._trainings.base, mine) if rewrite.name == "noise"]
+        copies = [rewrite for rewrite in copies if rewrite.strength in KEYED]
+        found: dict[str, list[float]] = {rewrite.strength: [] for rewrite in copies}
+        for number in range(KEYS):
+            key = SketchKey(number, bytes([number]) * KEY_BYTES)
+            base = base_of(self._trainings.base_folder, key, NO_PROGRESS)
+            with self._laboratory.written(mine) as folder:
+                own = sketch(folder, key, NO_PROGRESS)
+            for rewrite in copies:
+                with self._laboratory.written(rewrite.apply(mine, draw(f"{victim.name}: {rewrite.title}"))) as folder:
+                    distance = nearness(own, sketch(folder, key, NO_PROGRESS), [base]).distance
+                found[rewrite.strength].append(distance)
+            self._advance("keys")
+        return [KeyRow(strength=name, least=min(each), most=max(each)) for name, each in found.items()]
 
     def unrelated(self) -> list[Pair]:
         """Tiny networks of random weights, each with every other of its family."""
@@ -150,7 +175,7 @@ class Study:
         return [self._point(point) for point in self._trainings.points(recipe, lambda: self._advance("training"))]
 
     def _point(self, point: Point) -> tuple[str, Measured]:
-        measured = self._laboratory.measure(point.name, point.learnt(), speaks=point.step in SPOKEN)
+        measured = self._laboratory.measure(point.name, point.learnt, speaks=point.step in SPOKEN)
         self._advance("points")
         return point.name, measured
 
@@ -159,10 +184,10 @@ class Study:
 
     def _attack(self, victim: Point, mine: Tensors, rewrite: Rewrite, *, judged: bool) -> Attack:
         name = f"{victim.name}: {rewrite.title}"
-        copied = self._laboratory.known(name)
-        if copied is None:
-            copied = self._laboratory.measure(name, rewrite.apply(mine, draw(name)), rewrite.settings)
+        rewritten = cache(lambda: rewrite.apply(mine, draw(name)))
+        copied = self._laboratory.measure(name, rewritten, rewrite.settings)
         pair = self._laboratory.pair(self._point(victim), (name, copied))
+        self._laboratory.forget(name)
         self._laboratory.remember()
         self._advance("rewrites")
         return Attack(rewrite.name, rewrite.strength, pair, self._loss(victim, copied, pair) if judged else None)

@@ -25,7 +25,10 @@ class CopyRules(StrictModel):
     """
 
     distance: Annotated[float, Field(ge=0.0, le=1.0)]
-    """Most distance of weights (`scoring.model.nearness`): 0 is what the earlier one's training did, 1 has nothing to do with it."""
+    """Most distance of weights by sketches (`scoring.model.nearness`): 0 is what the earlier one's training did, 1 has nothing to do
+    with it."""
+    distance_by_files: Annotated[float, Field(ge=0.0, le=1.0)]
+    """Most distance by files (`scoring.model.repetition`), where both models' and their base's are on the worker's host: 0 is a copy."""
     distance_without_base: Annotated[float, Field(ge=0.0, le=1.0)]
     """The same for two models of which no base is known: trained from one, they are near each other without being copies."""
     least_compared: _Count

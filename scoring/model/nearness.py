@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 
 from scoring.model.canonical_tensor import Narrow
 from scoring.model.fingerprint import OnBytes, fingerprint
-from scoring.model.sketch import Floats, Sketch, SketchKey, sketch
+from scoring.model.folded_tensors import Floats
+from scoring.model.sketch import Sketch, SketchKey, sketch
 from scoring.types import ContentHash
 
-_PRECISIONS: tuple[Narrow | None, ...] = (None, "F16", "BF16")
-_LEAST_CHANGE = 5e-4
+PRECISIONS: tuple[Narrow | None, ...] = (None, "F16", "BF16")
+LEAST_CHANGE = 5e-4
 """A tensor of norm 1 that moved less from the base was not trained: rounding to float16 moves it by 2.8e-4."""
 _SAME_BASE = 0.5
 """Half of the numbers of a model that was trained from a base moved by less than this; of unrelated ones by 1.4."""
@@ -56,10 +57,10 @@ def base_of(model_dir: Path, key: SketchKey, on_bytes: OnBytes) -> Base:
     """A base from its folder, for models that were sketched with the same key; raises as `sketch`."""
 
     def told(place: int) -> OnBytes:
-        return lambda done, total: on_bytes(place * total + done, (1 + len(_PRECISIONS)) * total)
+        return lambda done, total: on_bytes(place * total + done, (1 + len(PRECISIONS)) * total)
 
-    sketches = tuple(sketch(model_dir, key, told(place), saved_as) for place, saved_as in enumerate(_PRECISIONS))
-    return Base(fingerprint(model_dir, told(len(_PRECISIONS))).content, sketches)
+    sketches = tuple(sketch(model_dir, key, told(place), saved_as) for place, saved_as in enumerate(PRECISIONS))
+    return Base(fingerprint(model_dir, told(len(PRECISIONS))).content, sketches)
 
 
 def nearness(one: Sketch, other: Sketch, bases: Sequence[Base]) -> Nearness:
@@ -119,7 +120,7 @@ def _trained(model: Sketch, base: Base | None) -> Mapping[str, Floats]:
     """What training did to each tensor, of those that it changed; without a base the tensors themselves."""
     if base is None:
         return {name: tensor.unit for name, tensor in model.tensors.items() if tensor.norm > 0.0}
-    return {name: change for name, change in _changes(model, base).items() if _size(change) > _LEAST_CHANGE}
+    return {name: change for name, change in _changes(model, base).items() if _size(change) > LEAST_CHANGE}
 
 
 def _changes(model: Sketch, base: Base) -> dict[str, Floats]:

@@ -12,7 +12,7 @@ speakers are left out, as in the tensors hash, and so is what holds whole number
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -20,23 +20,16 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.model.canonical_tensor import FLOATS, Narrow, floats
-from scoring.model.fingerprint import Source, without_tables
-from scoring.model.tensor_names import DIRECTION, LENGTH, Speaking
+from scoring.model.canonical_tensor import Narrow
+from scoring.model.fingerprint import OnBytes
+from scoring.model.folded_tensors import LINE, Floats, FoldedTensor, folded
 
-Floats = NDArray[np.float64]
 KEY_BYTES = 32
 
 PROJECTIONS = 8
 """Projections of each tensor: a model of two hundred tensors has 1,600, which tell a distance to some percent."""
 _DOMAIN = b"voice/sketch/2"
-_LINE = 4096
-"""Numbers that share the sign of a line; the sign of a number is that of its line by that of its place in it."""
-_CHUNK_LINES = 32
-_MOST_ROWS = 1 << 20
 _FIELDS = 2 + PROJECTIONS
-
-OnBytes = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,22 +94,14 @@ def sketch(model_dir: Path, key: SketchKey, on_bytes: OnBytes, saved_as: Narrow 
     With `saved_as` each number is first rounded to this type, as the sketch of the same model saved in it would be.
     Raises SubmissionFault: HEADER_INVALID, WEIGHTS_MISSING or CONFIG_INVALID.
     """
-    found = [tensor for tensor in without_tables(model_dir) if tensor.span.dtype in FLOATS and math.prod(tensor.span.shape) > 0]
-    lengths = {tensor.name: tensor for tensor in found if tensor.name.endswith(LENGTH)}
-    total, done = sum(tensor.span.end - tensor.span.start for tensor in found), 0
+    tensors = folded(model_dir)
+    total, done = sum(tensor.n_bytes for tensor in tensors), 0
     sketches: dict[str, TensorSketch] = {}
-    folded = set[str]()
-    for tensor in found:
-        length = lengths.get(tensor.name.removesuffix(DIRECTION) + LENGTH) if tensor.name.endswith(DIRECTION) else None
-        if length is not None and tensor.rows == math.prod(length.span.shape) <= _MOST_ROWS:
-            name = tensor.name.removesuffix(DIRECTION) + ".weight"
-            sketches[name] = _projected(_Drawn(key, name), tensor, _row_factors(tensor, length, saved_as), saved_as)
-            folded.add(length.name)
-        else:
-            sketches.setdefault(tensor.name, _projected(_Drawn(key, tensor.name), tensor, None, saved_as))
-        done += tensor.span.end - tensor.span.start
+    for tensor in tensors:
+        sketches[tensor.name] = _projected(tensor, _Drawn(key, tensor.name), saved_as)
+        done += tensor.n_bytes
         on_bytes(done, total)
-    return Sketch({name: each for name, each in sketches.items() if name not in folded})
+    return Sketch(sketches)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,61 +116,23 @@ class _Drawn:
         return np.frombuffer(drawn.digest(count), np.uint8)
 
 
-def _projected(drawn: _Drawn, tensor: Speaking, row_factors: Floats | None, saved_as: Narrow | None) -> TensorSketch:
-    """A tensor's sketch, each of its rows multiplied by its factor.
+def _projected(tensor: FoldedTensor, drawn: _Drawn, saved_as: Narrow | None) -> TensorSketch:
+    """A tensor's sketch.
 
     Lines are added up first, each with its sign; then each place goes with its own sign into the one projection that was drawn for
     it. So a number costs one addition (by einsum: a matrix library's threads would cost more), and the mean square of the projections
     tells the norm as well as that of so many sums over everything.
     """
-    elements, squares = math.prod(tensor.span.shape), 0.0
-    by_line = 1.0 - 2.0 * (drawn("lines", -(-elements // _LINE)) & 1)
-    sums = np.zeros(_LINE)
-    for start, numbers in _numbers(tensor, saved_as):
-        if row_factors is not None:
-            numbers *= _by_number(row_factors, start, len(numbers), elements)
+    squares, sums = 0.0, np.zeros(LINE)
+    by_line = 1.0 - 2.0 * (drawn("lines", -(-tensor.elements // LINE)) & 1)
+    for start, numbers in tensor.chunks(saved_as):
         squares += float(np.einsum("i,i->", numbers, numbers))
-        whole, first = len(numbers) // _LINE, start // _LINE
+        whole, first = len(numbers) // LINE, start // LINE
         if whole:
-            sums += np.einsum("l,lp->p", by_line[first : first + whole], numbers[: whole * _LINE].reshape(whole, _LINE))
-        if rest := len(numbers) - whole * _LINE:
+            sums += np.einsum("l,lp->p", by_line[first : first + whole], numbers[: whole * LINE].reshape(whole, LINE))
+        if rest := len(numbers) - whole * LINE:
             sums[:rest] += by_line[first + whole] * numbers[-rest:]
-    places = drawn("places", _LINE)
+    places = drawn("places", LINE)
     signed = np.where(places & 1, -sums, sums)
     projections = math.sqrt(PROJECTIONS) * np.bincount(places >> 5, weights=signed, minlength=PROJECTIONS).astype(np.float64)
-    return TensorSketch(elements, math.sqrt(squares), projections)
-
-
-def _numbers(tensor: Speaking, saved_as: Narrow | None) -> Iterator[tuple[int, Floats]]:
-    """A tensor's numbers in chunks of whole lines, each with the place of its first."""
-    width = (tensor.span.end - tensor.span.start) // math.prod(tensor.span.shape)
-    size, step = tensor.span.end - tensor.span.start, _CHUNK_LINES * _LINE * width
-    with tensor.path.open("rb") as file:
-        source = Source(file, tensor.span)
-        for start in range(0, size, step):
-            found = floats(tensor.span.dtype, source.read(start, min(start + step, size)), saved_as)
-            yield start // width, found
-
-
-def _row_factors(direction: Speaking, length: Speaking, saved_as: Narrow | None) -> Floats:
-    """The factor that makes each row of a weight-normalised direction as long as it shall be; 0 where the row is 0."""
-    elements, wanted = math.prod(direction.span.shape), np.concatenate([part for _, part in _numbers(length, saved_as)])
-    squares = np.zeros(len(wanted))
-    for start, numbers in _numbers(direction, saved_as):
-        first, edges = _edges(start, len(numbers), elements // len(wanted))
-        squares[first : first + len(edges)] += np.add.reduceat(numbers * numbers, edges)
-    found: Floats = np.divide(wanted, np.sqrt(squares), out=np.zeros(len(wanted)), where=squares > 0.0)
-    return found
-
-
-def _edges(start: int, count: int, row: int) -> tuple[int, NDArray[np.int64]]:
-    """The first row that a chunk touches, and where in the chunk each row of it begins."""
-    first, last = start // row, (start + count - 1) // row
-    return first, np.maximum(np.arange(first, last + 1) * row - start, 0)
-
-
-def _by_number(row_factors: Floats, start: int, count: int, elements: int) -> Floats:
-    """The factor of each number of a chunk."""
-    first, edges = _edges(start, count, elements // len(row_factors))
-    found: Floats = np.repeat(row_factors[first : first + len(edges)], np.diff(edges, append=count))
-    return found
+    return TensorSketch(tensor.elements, math.sqrt(squares), projections)

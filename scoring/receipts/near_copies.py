@@ -26,7 +26,10 @@ class NearCopy:
     entrant: Entrant
     original: Entrant
     distance: Nano | None
-    """Of the weights, in integers of 1e-9: less is nearer (`scoring.model.nearness`)."""
+    """Of the weights, in integers of 1e-9: less is nearer."""
+    by_files: bool
+    """Whether it was measured on both models' files (`scoring.model.repetition`), as everybody can again, or on their sketches
+    (`scoring.model.nearness`), which only who has their secret key can."""
     base: ContentHash | None
     """The base that the distance is measured from; None where none is known."""
     compared: int
@@ -38,7 +41,7 @@ class NearCopy:
 
     def is_near(self, rules: CopyRules) -> bool:
         """Whether either measure is beyond the threshold of the rules."""
-        by_weights = self.distance is not None and self.distance <= most_distance(rules, self.base)
+        by_weights = self.distance is not None and self.distance <= most_distance(rules, self.base, by_files=self.by_files)
         by_weights = by_weights and self.compared >= rules.least_compared
         return by_weights or (self.sound is not None and self.sound >= rules.sound * MICRO)
 
@@ -53,6 +56,7 @@ class NearCopyRead(StrictModel):
     entrant: _Name
     original: _Name
     distance: _Distance
+    by_files: bool
     base: _Hash | None
     compared: _Count
     sound: _Share
@@ -64,6 +68,7 @@ class NearCopyRead(StrictModel):
             entrant=Entrant(self.entrant),
             original=Entrant(self.original),
             distance=None if self.distance is None else Nano(self.distance),
+            by_files=self.by_files,
             base=None if self.base is None else ContentHash(self.base),
             compared=self.compared,
             sound=None if self.sound is None else Micro(self.sound),
@@ -71,8 +76,10 @@ class NearCopyRead(StrictModel):
         )
 
 
-def most_distance(rules: CopyRules, base: ContentHash | None) -> Nano:
-    """The most distance of weights that is near, by whether the base of both is known."""
+def most_distance(rules: CopyRules, base: ContentHash | None, *, by_files: bool) -> Nano:
+    """The most distance of weights that is near, by what it was measured on, and whether the base of both is known."""
+    if by_files:
+        return Nano(round(rules.distance_by_files * NANO))
     return Nano(round((rules.distance_without_base if base is None else rules.distance) * NANO))
 
 
@@ -90,9 +97,12 @@ def in_words(found: NearCopy, rules: CopyRules) -> str:
     """What was measured, beside the thresholds, for the owner and the operator."""
     parts = []
     if found.distance is not None:
-        most = most_distance(rules, found.base) / NANO
+        most = most_distance(rules, found.base, by_files=found.by_files) / NANO
         beside = "" if found.base else ", as no base of both is known"
-        parts.append(f"weights at a distance of {found.distance / NANO:.9f} (near up to {most:g}{beside})")
+        measured = "files" if found.by_files else "sketches"
+        parts.append(
+            f"weights at a distance of {found.distance / NANO:.9f}, told by their {measured} (near up to {most:g}{beside})"
+        )
     if found.sound is not None:
         parts.append(f"sounds with a similarity of {found.sound / MICRO:.6f} (near from {rules.sound:g} on)")
     return ", ".join(parts)

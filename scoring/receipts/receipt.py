@@ -25,8 +25,8 @@ from scoring.scores.aggregate import mean
 from scoring.synthesis.manifest import Manifest
 from scoring.types import MICRO, Block, BlockHash, ContentHash, Hotkey, Micro, RoundNumber, TensorsHash
 
-VERSION = 5
-DOMAIN = b"voice-receipt/5\n"
+VERSION = 6
+DOMAIN = b"voice-receipt/6\n"
 """Put before the canonical bytes when they are signed."""
 MAX_BYTES = 16 << 20
 """The largest file that is read as a receipt."""
@@ -321,7 +321,7 @@ def _score(value: object) -> Micro:
 
 
 class _Receipt(StrictModel):
-    version: Literal[5]
+    version: Literal[6]
     hotkey: Word
     commit_block: Count
     repo: Word

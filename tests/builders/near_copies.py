@@ -12,6 +12,7 @@ MEASURED = NearCopy(
     entrant=Entrant("h3@101"),
     original=Entrant("h2@100"),
     distance=Nano(1_250_000),
+    by_files=False,
     base=None,
     compared=9_000,
     sound=Micro(400_000),

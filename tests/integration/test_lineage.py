@@ -156,7 +156,7 @@ async def test_an_outage_of_a_moment_is_waited_out() -> None:
 
     loop = asyncio.get_running_loop()
     for in_haste in (False, True):
-        lineage = StoredLineage(cast(Submissions, Shaky()), NOTHING, NOTHING, loop, lambda haste=in_haste: haste)  # type: ignore[misc]  # a bool
+        lineage = StoredLineage(cast(Submissions, Shaky()), NOTHING, NOTHING, loop, lambda haste=in_haste: haste, hub=NOTHING)  # type: ignore[misc]  # a bool
         with pytest.raises(DatabaseUnavailable) if in_haste else nullcontext():
             found = await asyncio.to_thread(lineage.earlier, claimed(), CONTENT, TensorsHash("22" * 32))
             assert found == EarlierOwner(SubmissionId(1), Hotkey("h1"), Block(10))

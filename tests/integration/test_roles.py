@@ -46,7 +46,7 @@ ONLY = (
     dict.fromkeys(("queue.claim", "queue.move", "queue.finish", "queue.add_samples"), "worker")
     | dict.fromkeys(("queue.add_groups", "queue.settle_submission"), "worker")
     | dict.fromkeys(("processes.heartbeat", "processes.leave", "validations.claim", "validations.finish"), "worker")
-    | dict.fromkeys(("copies.key", "copies.alike", "copies.keep_sketch"), "worker")
+    | dict.fromkeys(("copies.key", "copies.alike", "copies.leading", "copies.keep_sketch"), "worker")
     | dict.fromkeys(("speeches.claim", "speeches.finish", "speeches.hand_back"), "worker")
     | dict.fromkeys(
         ("rounds.open", "rounds.add_entries", "rounds.close", "rounds.keep_eligibility", "ledger.append"), "validator"

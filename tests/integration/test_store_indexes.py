@@ -78,6 +78,7 @@ QUERIES: dict[str, tuple[Any, ...]] = {
     "submissions.known_of": ("{hotkey-7,nobody}", "{7,7}", "{1001}"),
     "submissions.by_tensors": ("ab",),
     "copies.alike": ("{50000007,60000014,70000021}", 8, 16, 1, 4),
+    "copies.leading": (1999, "small", 8, 6, 1, 2),
     "copies.spoken": (1999, "small", 8, "{p1,p2}"),
     "copies.page": (100, 50, False),
     "leaderboard.version": ("v",),

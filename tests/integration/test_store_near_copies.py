@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from scoring.audio.spoken import Spoken
 from scoring.competition import load
 from scoring.errors import Code, PlatformError
-from scoring.model.nearness import bands
-from scoring.model.sketch import PROJECTIONS, Sketch, TensorSketch
+from scoring.model.nearness import bands, base_of
+from scoring.model.sketch import PROJECTIONS, Sketch, TensorSketch, sketch
+from scoring.progress import NO_PROGRESS
 from scoring.report import EvaluationReport
 from scoring.store.folder import FolderFiles
 from scoring.types import Block, BlockHash, Hotkey, RoundNumber, SubmissionId, Uid, entrant
@@ -31,7 +33,9 @@ from voice_api.db.registry import RegisteredNeuron, Registry, RegistrySnapshot
 from voice_api.db.states import EvaluationState, QueueName, SubmissionState
 from voice_api.db.submissions import NewSubmission, Submissions
 from workers.evaluation.audio_store import EvidenceStore
+from workers.evaluation.bases import SketchedBase
 from workers.evaluation.evaluate import JudgedModel
+from workers.hub.client import Hub
 from workers.jobs.lineage import StoredLineage
 
 OpenRound = Callable[..., Awaitable[list[SubmissionId]]]
@@ -349,7 +353,8 @@ async def test_a_worker_finds_what_its_model_rewrites(
     kept = SketchRecord(1, bands(a_sketch(1), ()), a_sketch(1).to_bytes())
     await queue.finish(await take(pool), verdict(sketch=kept, report=reported(sounds(1)), track="small"))
     claim = await take(pool)
-    lineage = StoredLineage(Submissions(pool), NearCopies(pool), store, asyncio.get_running_loop(), lambda: False)
+    hub = Hub("http://127.0.0.1:9", tmp_path / "models")
+    lineage = StoredLineage(Submissions(pool), NearCopies(pool), store, asyncio.get_running_loop(), lambda: False, hub=hub)
     judged = JudgedModel(
         claim=claim,
         competition=RULES,
@@ -365,6 +370,73 @@ async def test_a_worker_finds_what_its_model_rewrites(
     assert [order.original_id for order in near] == ([original] if distance or sound else [])
     for order in near:
         assert (order.submission_id, order.found.is_near(RULES.copies)) == (claim.submission_id, True)
-        assert (order.found.distance is not None, (order.found.sound or 0) == 1_000_000) == (distance, sound)
+        assert ((order.found.distance or 0) <= RULES.copies.distance * 1e9, (order.found.sound or 0) == 1_000_000) == (
+            distance,
+            sound,
+        )
     await queue.finish(claim, verdict(sketch=record, near=near, report=reported(sounds(voice)), track="small"))
     assert (await states(pool))[1] is (SubmissionState.QUARANTINED if near else SubmissionState.SCORED)
+
+
+def a_model(folder: Path, *changes: tuple[int, float]) -> Path:
+    """A folder with the base's weights and changes by chance: seed and strength."""
+    folder.mkdir(parents=True)
+    draws = [(np.random.default_rng(0), 1.0), *((np.random.default_rng(seed), strength) for seed, strength in changes)]
+    tensors = {
+        f"layer.{place}.weight": np.sum([strength * draw.normal(size=(64, 48)) for draw, strength in draws], axis=0).astype(
+            np.float32
+        )
+        for place in range(10)
+    }
+    save_file(tensors, folder / "model.safetensors")
+    (folder / "config.json").write_text('{"model_type": "none"}', encoding="ascii")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_near"),
+    [
+        pytest.param(((1, 0.01), (7, 0.01)), True, id="as much noise as was learnt: far by sketches"),
+        pytest.param(((2, 0.01),), False, id="a training of its own"),
+    ],
+)
+async def test_the_files_of_a_tracks_best_are_compared(
+    pool: Pool,
+    open_round: OpenRound,
+    verdict: Callable[..., Verdict],
+    tmp_path: Path,
+    changes: tuple[tuple[int, float], ...],
+    is_near: bool,
+) -> None:
+    """Where the worker's cache holds them, whatever their sketches say."""
+    original, _ = await open_round(submissions=2)
+    async with pool.connection() as connection:
+        await connection.execute("update submissions set commit_block = 99 where id = $1", original)
+        repo = await connection.fetchval("select repo from submissions where id = $1", original)
+        revision = await connection.fetchval("select revision from submissions where id = $1", original)
+    queue, store = EvaluationQueue(pool), EvidenceStore(FolderFiles(tmp_path / "store"))
+    await queue.finish(await take(pool), verdict(track="small"))
+    claim = await take(pool)
+    hub = Hub("http://127.0.0.1:9", tmp_path / "models")
+    lineage = StoredLineage(Submissions(pool), NearCopies(pool), store, asyncio.get_running_loop(), lambda: False, hub=hub)
+    key = await asyncio.to_thread(lineage.key)
+    base = a_model(tmp_path / "base")
+    a_model(tmp_path / "models" / repo / revision, (1, 0.01))
+    mine = a_model(tmp_path / "mine", *changes)
+    judged = JudgedModel(
+        claim=claim,
+        competition=RULES,
+        track="small",
+        folder=mine,
+        key=key,
+        sketch=sketch(mine, key, NO_PROGRESS),
+        bases=(SketchedBase(base_of(base, key, NO_PROGRESS), base),),
+        spoken=sounds(3),
+    )
+    record, near = await asyncio.to_thread(lineage.near, judged)
+    assert [(order.original_id, order.found.by_files) for order in near] == ([(original, True)] if is_near else [])
+    await queue.finish(claim, verdict(sketch=record, near=near, track="small"))
+    found = await NearCopies(pool).page()
+    assert [(row.by_files, row.most_distance) for row in found] == ([(True, 44_000_000)] if is_near else [])
+    leading = await NearCopies(pool).leading(claim.round, "small", SubmissionId(999), key.id)
+    assert [row.owner.submission_id for row in leading] == ([original] if is_near else [original, claim.submission_id])

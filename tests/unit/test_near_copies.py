@@ -28,7 +28,7 @@ from scoring.types import (
 from voice_api.db.copies import LineageOwner, OwnedSample, OwnedSketch
 from voice_api.db.evaluations import Claim
 from voice_api.db.states import QueueName
-from workers.jobs.near_copies import NearMeasure, by_sound, by_weights, compared_prompts, joined, near_copies
+from workers.jobs.near_copies import NearMeasure, by_sound, by_weights, compared_prompts, joined, near_copies, nearer
 
 RULES = load().at(RoundNumber(0)).copies
 BASE = ContentHash("ba" * 32)
@@ -124,7 +124,7 @@ def test_its_owner_reads_what_was_measured_and_what_to_do() -> None:
     """Original, both numbers with their thresholds, and until when to object."""
     (order,) = near_copies(CLAIM, None, {owner(1, 10): replace(NEAR, sound=0.5, prompts=8)}, RULES)
     assert order.reason == (
-        "near submission 1, committed earlier (block 10) by h1: weights at a distance of 0.001000000 (near up to "
+        "near submission 1, committed earlier (block 10) by h1: weights at a distance of 0.001000000, told by their sketches (near up to "
         f"{RULES.distance:g}), sounds with a similarity of 0.500000 (near from {RULES.sound:g} on). It is neither judged nor paid "
         f"until an operator decides. If it is a work of your own, tell the validator's operator within {RULES.appeal_hours} hours "
         "what it was trained from; else publish a model of your own."
@@ -132,7 +132,16 @@ def test_its_owner_reads_what_was_measured_and_what_to_do() -> None:
 
 
 SUBJECT = Entrant("h5@50")
-HELD = NearCopy(entrant=SUBJECT, original=Entrant("h1@10"), distance=Nano(100), base=None, compared=10**6, sound=None, prompts=0)
+HELD = NearCopy(
+    entrant=SUBJECT,
+    original=Entrant("h1@10"),
+    distance=Nano(100),
+    by_files=False,
+    base=None,
+    compared=10**6,
+    sound=None,
+    prompts=0,
+)
 
 
 @pytest.mark.parametrize(
@@ -212,9 +221,40 @@ def test_the_nearest_sketch_of_an_owner_counts() -> None:
 
     mine = draw.normal(size=PROJECTIONS)
     far = a_sketch(draw.normal(size=PROJECTIONS)).to_bytes()
-    kept = [OwnedSketch(owner(1, 10), far), OwnedSketch(owner(1, 10), a_sketch(mine).to_bytes()), OwnedSketch(owner(2, 20), b"?")]
+    kept = [
+        OwnedSketch(owner(number, 10 * number), "a/b", "c" * 40, raw)
+        for number, raw in ((1, far), (1, a_sketch(mine).to_bytes()), (2, b"?"), (3, None))
+    ]
     found = by_weights(a_sketch(mine), kept, ())
     assert found == {owner(1, 10): NearMeasure(distance=0.0, compared=5000)}
+
+
+FILES = NearMeasure(distance=0.001, by_files=True, base=BASE, compared=1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("files", "sketches", "chosen"),
+    [
+        pytest.param(FILES, NEAR, FILES, id="both are near: everybody can measure files again"),
+        pytest.param(FILES, FAR, FILES, id="files alone"),
+        pytest.param(replace(FILES, distance=0.1), NEAR, NEAR, id="sketches alone"),
+        pytest.param(replace(FILES, distance=0.1), FAR, replace(FILES, distance=0.1), id="neither"),
+        pytest.param(None, FAR, FAR, id="files are not here"),
+        pytest.param(replace(FILES, distance=1.0), None, replace(FILES, distance=1.0), id="no sketch"),
+    ],
+)
+def test_files_tell_more_than_sketches(files: NearMeasure | None, sketches: NearMeasure | None, chosen: NearMeasure) -> None:
+    """Whichever is near counts."""
+    known = [{} if measure is None else {owner(1, 10): measure} for measure in (files, sketches)]
+    assert nearer(known[0], known[1], RULES) == {owner(1, 10): chosen}
+
+
+def test_each_way_of_measuring_has_its_threshold() -> None:
+    """A distance that is near by sketches is far by files; and whoever is told reads which it was."""
+    assert pairs({owner(1, 10): replace(FILES, distance=0.1)}) == []
+    (order,) = near_copies(CLAIM, None, {owner(1, 10): FILES}, RULES)
+    assert (order.most_distance, order.found.by_files) == (round(RULES.distance_by_files * 1e9), True)
+    assert f"told by their files (near up to {RULES.distance_by_files:g})" in order.reason
 
 
 def test_both_measures_of_an_owner_are_joined() -> None:

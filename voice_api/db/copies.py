@@ -16,6 +16,11 @@ MOST_ALIKE = 16
 MOST_OF_ONE_OWNER = 4
 """Of them of one coldkey."""
 
+MOST_LEADING = 6
+"""So many of a track's best are compared whatever their sketches say: whoever copies copies what earns."""
+MOST_LEADING_OF_ONE_OWNER = 2
+"""Of them of one coldkey: nobody fills the list with copies, and pushes the original out."""
+
 
 class NearCopyDecision(StrEnum):
     """The end that an operator gave to a quarantine."""
@@ -50,10 +55,13 @@ class LineageOwner:
 
 @dataclass(frozen=True, slots=True)
 class OwnedSketch:
-    """A sketch, as bytes, and whose it is."""
+    """A sketch, as bytes, whose it is, and where the model lies that it was made of."""
 
     owner: LineageOwner
-    sketch: bytes
+    repo: str
+    revision: str
+    sketch: bytes | None
+    """None where it has none by the key in force."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +106,7 @@ class NearCopyRow:
     original_id: SubmissionId
     evaluation_id: EvaluationId
     distance: Nano | None
+    by_files: bool
     compared: int
     sound: Micro | None
     prompts: int
@@ -132,7 +141,15 @@ class NearCopies:
         async with self._pool.connection() as connection:
             limits = (MOST_ALIKE, own.key_id, MOST_OF_ONE_OWNER)
             rows = await connection.fetch(sql("copies.alike"), list(own.bands), submission, *limits)
-        return tuple(OwnedSketch(read(LineageOwner, row), row["sketch"]) for row in rows)
+        return tuple(read(OwnedSketch, row, owner=read(LineageOwner, row)) for row in rows)
+
+    async def leading(self, number: RoundNumber, track: str, without: SubmissionId, key_id: int) -> tuple[OwnedSketch, ...]:
+        """The other submissions with the highest scores of a track in a round and the two before it; at most `MOST_LEADING`, of one
+        coldkey at most `MOST_LEADING_OF_ONE_OWNER`."""
+        limits = (MOST_LEADING, key_id, MOST_LEADING_OF_ONE_OWNER)
+        async with self._pool.connection() as connection:
+            rows = await connection.fetch(sql("copies.leading"), number, track, without, *limits)
+        return tuple(read(OwnedSketch, row, owner=read(LineageOwner, row)) for row in rows)
 
     async def spoken(
         self, number: RoundNumber, track: str, without: SubmissionId, prompts: Sequence[str]
@@ -174,6 +191,7 @@ async def set_aside(connection: Connection, worker: str, evaluation: EvaluationI
         found = order.found
         numbers = (
             found.distance,
+            found.by_files,
             found.compared,
             found.sound,
             found.prompts,

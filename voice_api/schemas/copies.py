@@ -25,7 +25,11 @@ class NearCopyOut(Wire):
         Nano | None,
         Field(description="Of the weights, in integers of 1e-9: less is nearer.", examples=[1_250_000]),
     ]
-    most_distance: Annotated[Nano, Field(description="Near up to here.", examples=[200_000_000])]
+    by_files: Annotated[
+        bool,
+        Field(description="Measured on both models' files, as everybody can again; else on their sketches.", examples=[True]),
+    ]
+    most_distance: Annotated[Nano, Field(description="Near up to here.", examples=[87_000_000])]
     compared: Annotated[int, Field(description="Numbers of trained tensors that the distance rests on.", examples=[15_204_352])]
     sound: Annotated[
         Micro | None, Field(description="Similarity of the sounds, in integers of 1e-6: more is nearer.", examples=[998_410])

@@ -18,7 +18,7 @@ class ReceiptOut(Wire):
     """
 
     receipt: Annotated[
-        Mapping[str, Any], Field(description="As it was hashed and signed.", examples=[{"version": 5, "score": 713_204}])
+        Mapping[str, Any], Field(description="As it was hashed and signed.", examples=[{"version": 6, "score": 713_204}])
     ]
     signature: Annotated[str | None, Field(description="The service key's, hex.", examples=["5c" * 64])]
     certificate: Annotated[

@@ -88,7 +88,7 @@ class ResultOut(Wire):
     samples: Annotated[
         tuple[Mapping[str, Any], ...], Field(description="As a receipt lists them.", examples=[[{"score": 713_204}]])
     ]
-    receipt: Annotated[Any, Field(description="As it was hashed and signed.", examples=[{"version": 5, "score": 713_204}])]
+    receipt: Annotated[Any, Field(description="As it was hashed and signed.", examples=[{"version": 6, "score": 713_204}])]
     receipt_hash: Annotated[str | None, Field(examples=["7e" * 32])]
     signature: Annotated[str | None, Field(description="The service key's, hex.", examples=["5c" * 64])]
     certificate: Annotated[Any, Field(description="Why the service key counts.", examples=[{"host": "worker-1"}])]

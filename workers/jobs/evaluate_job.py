@@ -87,7 +87,12 @@ class EvaluationJob:
         keeper = LeaseKeeper(Renewals(database.queue, context.heartbeat), self.claim, patience.lease, database.loop)
         limits = patience.limits.beyond(competition)
         lineage = StoredLineage(
-            database.submissions, database.copies, self.signer.store, database.loop, lambda: context.drain.overdue
+            database.submissions,
+            database.copies,
+            self.signer.store,
+            database.loop,
+            lambda: context.drain.overdue,
+            hub=tools.hub,
         )
         supervisor = Supervisor(keeper=keeper, limits=limits, drain=context.drain, stop_guest=tools.sandbox.stop)
         with context.metrics.stages() as entered:

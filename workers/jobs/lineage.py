@@ -1,9 +1,12 @@
 """The first owner of a model, and its near-copies: every known tag is tried, so an earlier owner is found without its repository."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 from scoring.model.fingerprint import tag_of
@@ -11,14 +14,17 @@ from scoring.model.nearness import bands
 from scoring.model.sketch import SketchKey
 from scoring.receipts.store import AudioStore
 from scoring.types import ContentHash, TensorsHash
-from voice_api.db.copies import NearCopies, NearCopyOrder, OwnedSample, OwnedSketch, SketchRecord
+from voice_api.db.copies import LineageOwner, NearCopies, NearCopyOrder, OwnedSample, OwnedSketch, SketchRecord
 from voice_api.db.evaluations import Claim
 from voice_api.db.submissions import Submission, Submissions, TagRecord
 from workers.evaluation.evaluate import EarlierOwner, JudgedModel
+from workers.hub.client import Hub
 from workers.jobs.failures import retry_while_db_down
-from workers.jobs.near_copies import by_sound, by_weights, compared_prompts, joined, near_copies
+from workers.jobs.near_copies import by_files, by_sound, by_weights, compared_prompts, joined, near_copies, nearer
 
 T = TypeVar("T")
+_MOST_FILES = 8
+"""So many models' files are compared, the leading ones first: each takes seconds, and one whose units were permuted more."""
 _PATIENCE = timedelta(minutes=1)
 """For a PostgreSQL that is away for a moment: what was fetched and hashed until now would else be done again."""
 
@@ -41,8 +47,18 @@ def first_owner(
     return EarlierOwner(first.submission_id, first.hotkey, first.commit_block)
 
 
+@dataclass(frozen=True, slots=True)
+class _Neighbours:
+    """Models that may be near a claim's, sounds of its round, and the coldkey of its hotkey."""
+
+    models: tuple[OwnedSketch, ...]
+    spoken: tuple[OwnedSample, ...]
+    coldkey: str | None
+
+
 class StoredLineage:
-    """Lineage as the database knows it, asked from the evaluating thread; the connections belong to another one's `loop`.
+    """Lineage as the database knows it, asked from the evaluating thread; the connections belong to another one's `loop`. What the
+    hub's client has in its cache is compared by its files, too.
 
     A short outage is waited out, unless the worker is `in_haste`.
     """
@@ -54,8 +70,10 @@ class StoredLineage:
         store: AudioStore,
         loop: asyncio.AbstractEventLoop,
         in_haste: Callable[[], bool],
+        *,
+        hub: Hub,
     ) -> None:
-        self._submissions, self._copies, self._store = submissions, copies, store
+        self._submissions, self._copies, self._store, self._hub = submissions, copies, store, hub
         self._loop, self._in_haste = loop, in_haste
 
     def earlier(self, claim: Claim, content: ContentHash, tensors: TensorsHash) -> EarlierOwner | None:
@@ -72,16 +90,30 @@ class StoredLineage:
         bases = [each.base for each in judged.bases]
         record = SketchRecord(judged.key.id, bands(judged.sketch, bases), judged.sketch.to_bytes())
         prompts = compared_prompts(judged.spoken, rules)
-        alike, spoken, coldkey = self._asked(partial(self._neighbours, claim, judged.track, record, prompts))
-        sounds = by_sound(judged.spoken, spoken, self._store.audio)
-        return record, near_copies(claim, coldkey, joined(by_weights(judged.sketch, alike, bases), sounds), rules)
+        found = self._asked(partial(self._neighbours, claim, judged.track, record, prompts))
+        sounds = by_sound(judged.spoken, found.spoken, self._store.audio)
+        sketches = by_weights(judged.sketch, found.models, bases)
+        with self._files(judged, found.models) as files:
+            weights = nearer(by_files(claim, judged.folder, files, judged.bases), sketches, rules)
+        return record, near_copies(claim, found.coldkey, joined(weights, sounds), rules)
 
-    async def _neighbours(
-        self, claim: Claim, track: str, record: SketchRecord, prompts: tuple[str, ...]
-    ) -> tuple[tuple[OwnedSketch, ...], tuple[OwnedSample, ...], str | None]:
+    @contextmanager
+    def _files(self, judged: JudgedModel, models: Iterable[OwnedSketch]) -> Iterator[Mapping[Path, LineageOwner]]:
+        """The folders of the first models that lie in this worker's cache, where they stay for as long as the context lasts."""
+        found: dict[Path, LineageOwner] = {}
+        with ExitStack() as pinned:
+            for model in models if judged.bases else ():
+                pinned.enter_context(self._hub.pin_in_cache(model.repo, model.revision))
+                folder = self._hub.folder(model.repo, model.revision)
+                if folder.is_dir() and folder != judged.folder and len(found) < _MOST_FILES:
+                    found[folder] = model.owner
+            yield found
+
+    async def _neighbours(self, claim: Claim, track: str, record: SketchRecord, prompts: tuple[str, ...]) -> _Neighbours:
         alike = await self._copies.alike(claim.submission_id, record)
+        leading = await self._copies.leading(claim.round, track, claim.submission_id, record.key_id)
         spoken = await self._copies.spoken(claim.round, track, claim.submission_id, prompts)
-        return alike, spoken, await self._copies.coldkey(claim.hotkey)
+        return _Neighbours(tuple(dict.fromkeys((*leading, *alike))), spoken, await self._copies.coldkey(claim.hotkey))
 
     def _asked(self, question: Callable[[], Coroutine[None, None, T]]) -> T:
         """The database's answer, waited for through a short outage; the pool bounds each answer's time."""

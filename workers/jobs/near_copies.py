@@ -3,17 +3,24 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
+
+import structlog
 
 from scoring.audio.similarity import similarity
 from scoring.audio.spoken import Spoken
-from scoring.errors import Code, PlatformError
+from scoring.errors import Code, PlatformError, SubmissionFault
 from scoring.model.copy_rules import CopyRules
 from scoring.model.nearness import Base, nearness
+from scoring.model.repetition import repetitions
 from scoring.model.sketch import Sketch
 from scoring.receipts.near_copies import MOST_NEAR, NearCopy, in_words, most_distance
 from scoring.types import MICRO, NANO, ContentHash, Micro, Nano
 from voice_api.db.copies import LineageOwner, NearCopyOrder, OwnedSample, OwnedSketch
 from voice_api.db.evaluations import Claim
+from workers.evaluation.bases import SketchedBase
+
+log = structlog.get_logger()
 
 _LEAST_PROMPTS = 4
 """Fewer sounds in common tell nothing of two models: one short word may come out alike."""
@@ -28,6 +35,7 @@ class NearMeasure:
     """What was measured of a model beside another: distance of weights and similarity of sounds, None where there was none to measure."""
 
     distance: float | None = None
+    by_files: bool = False
     base: ContentHash | None = None
     compared: int = 0
     sound: float | None = None
@@ -43,6 +51,8 @@ def by_weights(mine: Sketch, others: Iterable[OwnedSketch], bases: Sequence[Base
     """The least distance to each owner's sketches; a sketch that cannot be read is left out."""
     found: dict[LineageOwner, NearMeasure] = {}
     for other in others:
+        if other.sketch is None:
+            continue
         try:
             measured = nearness(mine, Sketch.from_bytes(other.sketch), bases)
         except ValueError:  # of another release
@@ -51,6 +61,34 @@ def by_weights(mine: Sketch, others: Iterable[OwnedSketch], bases: Sequence[Base
         if known is None or known.distance is None or measured.distance < known.distance:
             found[other.owner] = NearMeasure(distance=measured.distance, base=measured.base, compared=measured.compared)
     return found
+
+
+def by_files(claim: Claim, mine: Path, others: Mapping[Path, LineageOwner], bases: Sequence[SketchedBase]) -> Measures:
+    """The least distance of each owner's models in these folders; what cannot be read is left out."""
+    found: dict[LineageOwner, NearMeasure] = {}
+    for base in bases if others else ():
+        try:
+            measures = repetitions(mine, list(others), base.folder)
+        except (OSError, SubmissionFault) as why:  # a disk's fault: sketches and sounds tell what they can
+            log.warning("files cannot be compared", base=base.base.content, why=str(why))
+            continue
+        for owner, measured in zip(others.values(), measures, strict=True):
+            is_later = owner.seniority < (claim.commit_block, claim.tiebreak)
+            distance = measured.as_copy if is_later else measured.as_original
+            known = found.get(owner)
+            if known is None or known.distance is None or distance < known.distance:
+                found[owner] = NearMeasure(distance=distance, by_files=True, base=base.base.content, compared=measured.compared)
+    return found
+
+
+def nearer(files: Measures, sketches: Measures, rules: CopyRules) -> Measures:
+    """Of each owner the measure of weights that is near, that by files first; where none is, that by files."""
+
+    def chosen(owner: LineageOwner) -> NearMeasure:
+        known = [measures[owner] for measures in (files, sketches) if owner in measures]
+        return next((measure for measure in known if _found(owner, owner, measure).is_near(rules)), known[0])
+
+    return {owner: chosen(owner) for owner in (*files, *(owner for owner in sketches if owner not in files))}
 
 
 def compared_prompts(spoken: Mapping[str, Spoken], rules: CopyRules) -> tuple[str, ...]:
@@ -97,6 +135,7 @@ def joined(weights: Measures, sounds: Measures) -> Measures:
     return {
         owner: NearMeasure(
             distance=weights.get(owner, nothing).distance,
+            by_files=weights.get(owner, nothing).by_files,
             base=weights.get(owner, nothing).base,
             compared=weights.get(owner, nothing).compared,
             sound=sounds.get(owner, nothing).sound,
@@ -138,6 +177,7 @@ def _found(copy: LineageOwner, original: LineageOwner, measure: NearMeasure) -> 
         entrant=copy.entrant,
         original=original.entrant,
         distance=None if measure.distance is None else Nano(round(measure.distance * NANO)),
+        by_files=measure.by_files,
         base=measure.base,
         compared=measure.compared,
         sound=None if measure.sound is None else Micro(round(measure.sound * MICRO)),
@@ -156,7 +196,7 @@ def _order(copy: LineageOwner, original: LineageOwner, measure: NearMeasure, rul
         submission_id=copy.submission_id,
         original_id=original.submission_id,
         found=found,
-        most_distance=most_distance(rules, measure.base),
+        most_distance=most_distance(rules, measure.base, by_files=measure.by_files),
         least_sound=Micro(round(rules.sound * MICRO)),
         appeal=timedelta(hours=rules.appeal_hours),
         reason=reason,

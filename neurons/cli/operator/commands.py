@@ -249,12 +249,13 @@ def _show_near_copies(rows: "Sequence[NearCopyOut]") -> None:
     if not rows:
         Console().print("No near-copy waits for an operator.")
         return
-    table = Table("submission", "near", "weights", "sounds", "may object until", box=SIMPLE_HEAD)
+    table = Table("submission", "near", "weights", "told by", "sounds", "may object until", box=SIMPLE_HEAD)
     for row in rows:
         table.add_row(
             str(row.submission_id),
             str(row.original_id),
             _beside(row.distance, "≤", row.most_distance, NANO),
+            "files" if row.by_files else "sketches",
             _beside(row.sound, "≥", row.least_sound, MICRO),
             f"{row.appeal_until:%m-%d %H:%M}",
         )

@@ -29,7 +29,7 @@ with near as (
 ), found as (
     select submission_id, shared from of_owner where number <= $5 order by shared desc, submission_id limit $3
 )
-select o.id as submission_id, o.hotkey, h.coldkey, o.commit_block, o.tiebreak, k.sketch
+select o.id as submission_id, o.hotkey, h.coldkey, o.commit_block, o.tiebreak, s.repo, s.revision, k.sketch
 from found f
 join sketches k using (submission_id)
 join submissions s on s.id = k.submission_id
@@ -38,6 +38,33 @@ join submissions o on o.id = coalesce(c.original_id, s.copy_of, s.id)
 left join coldkeys h on h.hotkey = o.hotkey
 where o.id <> $2
 order by f.shared desc, o.commit_block, o.tiebreak, o.id;
+
+-- name: leading
+-- The submissions with the highest scores of a track ($2) in a round ($1) and the two before it, at most $4, of one owner $6, each with its
+-- sketch by a key ($5). Not submission $3, nor near-copies that no operator released.
+with scored as (
+    select e.submission_id, max(e.score) as score
+    from evaluations e
+    where e.round between $1::bigint - 2 and $1 and e.track = $2 and e.state = 'scored' and e.submission_id <> $3
+      and not exists (select from near_copies c where c.submission_id = e.submission_id and c.decision is distinct from 'released')
+    group by e.submission_id
+), of_owner as (
+    select submission_id, score,
+           row_number() over (partition by coalesce(h.coldkey, s.hotkey) order by score desc, submission_id) as number
+    from scored
+    join submissions s on s.id = submission_id
+    left join coldkeys h on h.hotkey = s.hotkey
+), best as (
+    select submission_id, score from of_owner where number <= $6 order by score desc, submission_id limit $4
+)
+select o.id as submission_id, o.hotkey, h.coldkey, o.commit_block, o.tiebreak, s.repo, s.revision, k.sketch
+from best b
+join submissions s on s.id = b.submission_id
+join submissions o on o.id = coalesce(s.copy_of, s.id)
+left join sketches k on k.submission_id = s.id and k.key_id = $5
+left join coldkeys h on h.hotkey = o.hotkey
+where o.id <> $3
+order by b.score desc, s.id;
 
 -- name: spoken
 -- The sounds of a round's ($1) other submissions in a track ($2) for some prompts ($4), each with the submission that it stands for.
@@ -66,9 +93,9 @@ where sketches.key_id <> excluded.key_id or sketches.bands <> excluded.bands or 
 -- name: note
 -- Who is near whom, by an evaluation; no row where that was noted before, whatever an operator decided since.
 insert into near_copies (
-    submission_id, original_id, evaluation_id, distance, compared, sound, prompts, most_distance, least_sound, appeal_until
+    submission_id, original_id, evaluation_id, distance, by_files, compared, sound, prompts, most_distance, least_sound, appeal_until
 )
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, now() + $10::interval)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, now() + $11::interval)
 on conflict (submission_id) do nothing
 returning submission_id;
 
