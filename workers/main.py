@@ -100,7 +100,7 @@ def run(
             drain=drain,
         )
         worker_context.set(current)
-        _show_place(current.metrics, settings)
+        show_place(current.metrics, settings)
         _tell(current, settings.queue)
         host, port = ("", 0) if shown is None else (shown.host, shown.port)
         with exposed(current.metrics.registry, host, port), _present(Presence(Workers(pool), current, settings.queue), loop):
@@ -110,16 +110,17 @@ def run(
     log.info("worker ends", worker=current.name, why="asked to stop" if drain.requested else "nothing is due")
 
 
-def _show_place(metrics: WorkerMetrics, settings: WorkerSettings) -> None:
+def show_place(metrics: WorkerMetrics, settings: WorkerSettings) -> None:
     """Show what of the worker's surroundings ends its work one day: the certificate, the disks, the card."""
-    metrics.certified_until(partial(_certificate_ends, settings.certificate))
+    metrics.certified_until(partial(certificate_ends, settings.certificate))
     places = {"data": settings.data, "store": settings.store_place or settings.data / "store"}
     show_disks(metrics.registry, {name: place for name, place in places.items() if isinstance(place, Path)})
     if settings.queue is QueueName.GPU:
         metrics.registry.register(CardNumbers())
 
 
-def _certificate_ends(path: Path) -> float:
+def certificate_ends(path: Path) -> float:
+    """When the certificate in a file ends, in Unix time; 0 where there is none."""
     try:
         return read_certificate(path).not_after.timestamp()
     except (CertificateInvalid, FileNotFoundError):

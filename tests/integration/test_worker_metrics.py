@@ -2,11 +2,15 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
 
+import bittensor as bt
 import pytest
+from pydantic import SecretStr
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
+from neurons.localnet.network import worker_identity
 from scoring.errors import Code
 from scoring.types import SubmissionId
 from tests.builders.workers import a_worker
@@ -14,11 +18,15 @@ from voice_api.db.database import Pool
 from voice_api.db.evaluations import Claim
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.states import QueueName
+from voice_api.keys import read_certificate
+from voice_api.runtime.worker_metrics import WorkerMetrics
+from workers import main
 from workers.evaluation.progress import Stage
 from workers.jobs.context import WorkerContext
 from workers.jobs.failures import RetryRule
 from workers.jobs.lease import Timed
 from workers.jobs.wakeup import work_one
+from workers.settings import WorkerSettings
 
 OpenRound = Callable[..., Awaitable[list[SubmissionId]]]
 LEASE = timedelta(minutes=1)
@@ -72,6 +80,21 @@ async def test_every_line_of_a_run_names_it(pool: Pool, open_round: OpenRound) -
         await work_one(context_of(pool, EvaluationQueue(pool), 3), QueueName.CPU)
     assert [line["event"] for line in lines] == ["handed back"]
     assert [(line["evaluation"], line["submission"], line["round"]) for line in lines] == [(1, submission, 3)]
+
+
+def test_what_ends_a_workers_work_one_day_is_shown(tmp_path: Path, writer: bt.Wallet) -> None:
+    """Its certificate's end, as the file says it whenever somebody looks, and the disk of its data; a card only where one is used."""
+    settings = WorkerSettings(
+        database_url=SecretStr("postgresql:///nobody"), redis_url=SecretStr("redis://nobody"), data=tmp_path
+    )
+    metrics = WorkerMetrics()
+    main.show_place(metrics, settings)
+    value = metrics.registry.get_sample_value
+    assert value("voice_certificate_expires_timestamp_seconds") == 0
+    worker_identity(tmp_path, "host-1", writer)
+    assert value("voice_certificate_expires_timestamp_seconds") == read_certificate(settings.certificate).not_after.timestamp()
+    assert (value("voice_disk_free_bytes", {"of": "data"}) or 0) > 0
+    assert value("voice_card_temperature_celsius") is None
 
 
 def test_progress_names_its_stage_before_it_is_told_on() -> None:
