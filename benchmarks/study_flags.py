@@ -9,6 +9,7 @@ import argparse
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 
 import torch
@@ -16,17 +17,28 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.voices import VOICES, Kind, absent, present, recordings
+from benchmarks.whitebox.__main__ import RATE_OF_LEARNING, TEACHERS, WINDOW
+from benchmarks.whitebox.attacks import Equaliser
+from benchmarks.whitebox.ears import Ears
+from benchmarks.whitebox.learning import Effort, learn
 from prompts.generate import generate
 from prompts.groups import Group, GroupKind, GroupPlan, Prompt
 from prompts.voices import Register, Voice
 from scoring.audio.audio import Audio, resample, to_pcm
+from scoring.audio.clip import RATE as CLIP_RATE
 from scoring.audio.spoken import Spoken
 from scoring.judges import flags
 from scoring.judges.panel import deterministic
-from scoring.scores.aggregate import JudgedSample
+from scoring.judges.ripples import ripples
+from scoring.report import Factor
+from scoring.scores.aggregate import JudgedSample, load_anchors
+from scoring.scores.flags import RIPPLES_DB
 
-SEED = b"\x37" * 32
+SEED, FILTERS_SEED = b"\x37" * 32, b"\x38" * 32
+"""Of the texts for recordings, and for filters: `RIPPLES_DB` was set on those of the first."""
 RATE = 22_050
+LEARNT = 8
+"""Clips that a filter is learnt on."""
 ORDINARY = Voice(register=Register.LOW, rate=3, pitch=3, expression=3, loudness=3)
 
 
@@ -70,6 +82,16 @@ class FlagRow:
     most: float
 
 
+@dataclass(frozen=True, slots=True)
+class RippleRow:
+    """Ripples of a voice's odd clips behind a filter, in dB."""
+
+    voice: str
+    filter: str
+    clips: int
+    ripples: float
+
+
 def rows(texts: str, voice: str, sounds: Sequence[Audio]) -> Iterator[FlagRow]:
     """A voice as it is, and with each change."""
     waves = [resample(sound, RATE).samples for sound in sounds]
@@ -92,16 +114,36 @@ def _row(what: tuple[str, str, str], waves: Sequence[torch.Tensor], asked: range
     return FlagRow(*what, len(asked), len(told & {prompts[number].id for number in asked}), round(most, 3))
 
 
-def measure(texts: int, people: Sequence[Path]) -> list[FlagRow]:
-    """All voices, on the even and on the odd texts."""
+def voices(seed: bytes, texts: int, people: Sequence[Path]) -> dict[str, Sequence[Audio]]:
+    """What every voice says of a round's texts, and the recordings."""
     said = [
-        prompt.text for group in generate(SEED, GroupPlan(single=texts, counterfactual=0, voice=0)) for prompt in group.prompts
+        prompt.text for group in generate(seed, GroupPlan(single=texts, counterfactual=0, voice=0)) for prompt in group.prompts
     ]
-    clips = {voice.name: voice.say(said) for voice in present(VOICES)}
+    clips: dict[str, Sequence[Audio]] = {voice.name: voice.say(said) for voice in present(VOICES)}
     for folder in people:
         clips[f"{Kind.PERSON.value} {folder.name}"] = [audio for _, audio in recordings(folder).values()]
+    return clips
+
+
+def measure(clips: Mapping[str, Sequence[Audio]]) -> list[FlagRow]:
+    """All voices, on the even and on the odd texts."""
     halves = enumerate(("even", "odd"))
     return [row for first, name in halves for voice, spoken in clips.items() for row in rows(name, voice, spoken[first::2])]
+
+
+def equalised(clips: Mapping[str, Sequence[Audio]], steps: int) -> Iterator[RippleRow]:
+    """The ripples of all voices, as they are and behind each filter."""
+    waves = {name: [resample(sound, CLIP_RATE).samples for sound in sounds] for name, sounds in clips.items()}
+    filters: dict[str, torch.nn.Module] = {"none": torch.nn.Identity()}
+    ears = Ears(load_anchors().factors[Factor.NATURALNESS], WINDOW)
+    for teacher, taps in product((name for name in TEACHERS if name in waves), (65, 512)):
+        filters[f"{taps} taps, learnt on {teacher}"] = attack = Equaliser(taps)
+        learn(attack, waves[teacher][::2][:LEARNT], ears, Effort(steps, RATE_OF_LEARNING), lambda: None)
+    for (name, spoken), (told, behind) in product(waves.items(), filters.items()):
+        with torch.no_grad(), deterministic():
+            found = ripples(Audio(behind(wave), CLIP_RATE) for wave in spoken[1::2])
+        if found is not None:
+            yield RippleRow(name, told, len(spoken[1::2]), round(found, 3))
 
 
 def main() -> None:
@@ -109,17 +151,23 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--people", type=Path, nargs="*", default=[], help="folders of recordings, each beside a text file")
     parser.add_argument("--texts", type=int, default=32)
+    parser.add_argument("--steps", type=int, default=50, help="of learning each filter")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with deterministic():
-        found = measure(options.texts, options.people)
+        found = measure(voices(SEED, options.texts, options.people))
+        others = voices(FILTERS_SEED, options.texts, options.people)
+    filtered = list(equalised(others, options.steps))
     if options.json:
-        print(json.dumps([asdict(row) for row in found], indent=1))  # noqa: T201
+        print(json.dumps({"clips": [asdict(row) for row in found], "filters": [asdict(row) for row in filtered]}, indent=1))  # noqa: T201
         return
     table = Table("texts", "voice", "clip", "clips", "flagged", "most alike second", caption="\n".join(absent(VOICES)))
-    for row in found:
-        table.add_row(row.texts, row.voice, row.change, str(row.number), str(row.flagged), f"{row.most:.2f}")
-    Console(width=120).print(table)
+    for each in found:
+        table.add_row(each.texts, each.voice, each.change, str(each.number), str(each.flagged), f"{each.most:.2f}")
+    filters = Table("voice", "filter behind its odd clips", "clips", "ripples, dB", caption=f"flagged from {RIPPLES_DB} dB on")
+    for row in filtered:
+        filters.add_row(row.voice, row.filter, str(row.clips), f"{row.ripples:.2f}")
+    Console(width=120).print(table, filters)
 
 
 if __name__ == "__main__":

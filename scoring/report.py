@@ -43,11 +43,13 @@ class FlagKind(StrEnum):
     """Most of the clip is the same all along: a hum, or one piece in a loop."""
     OTHER_PROMPT = "other_prompt"
     """The words heard are those of another prompt of the round."""
+    EQUALISED = "equalised"
+    """One narrow filter stands behind all clips, as it does where it was learnt against a judge; said of the first clip."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """What was noticed about one sample. `value` and the `scoring.scores.flags` limit that it passes are shares, 0 … 1."""
+    """What was noticed about one sample. `value` is what passes the limit of `scoring.scores.flags`: a share, 0 … 1; of `equalised` dB."""
 
     prompt_id: str
     kind: FlagKind

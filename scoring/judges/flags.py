@@ -1,4 +1,6 @@
-"""Flags: a sound that repeats a recording, never changes, or answers another prompt. Evidence for whoever listens, no part of a score.
+"""Flags: a sound that repeats a recording, never changes, answers another prompt, or was equalised.
+
+They are evidence for whoever listens, no part of a score.
 
 They read all clips of an evaluation at once, so they stand beside the judges, who hear each group alone.
 """
@@ -12,9 +14,10 @@ from prompts.groups import Group, Prompt
 from scoring.audio.audio import Audio, from_pcm, resample
 from scoring.audio.spoken import Spoken
 from scoring.judges.intelligibility import word_errors
+from scoring.judges.ripples import ripples
 from scoring.report import Flag, FlagKind
 from scoring.scores.aggregate import JudgedSample
-from scoring.scores.flags import CONSTANT_SHARE, OTHER_WORDS, OWN_WORDS, REPEATED_SHARE
+from scoring.scores.flags import CONSTANT_SHARE, OTHER_WORDS, OWN_WORDS, REPEATED_SHARE, RIPPLES_DB
 
 RATE = 2_000
 """Hz at which recordings are compared: the voice's melody and first formants, where no two utterances agree for a second."""
@@ -40,7 +43,7 @@ STEP = BLOCK - PIECE + 1
 def look(groups: Sequence[Group], spoken: Mapping[str, Spoken], judged: Mapping[str, JudgedSample]) -> tuple[Flag, ...]:
     """The flags of an evaluation's samples, in the round's order. Run it within `scoring.judges.panel.deterministic`."""
     prompts = [prompt for group in groups for prompt in group.prompts]
-    found = [*_recordings(prompts, spoken), *_words(prompts, judged)]
+    found = [*_recordings(prompts, spoken), *_words(prompts, judged), *_filter(prompts, spoken)]
     place = {prompt.id: number for number, prompt in enumerate(prompts)}
     return tuple(sorted(found, key=lambda flag: place[flag.prompt_id]))
 
@@ -55,6 +58,14 @@ def _words(prompts: Sequence[Prompt], judged: Mapping[str, JudgedSample]) -> Ite
         nearest = min(rates, key=rates.__getitem__, default=None)
         if nearest is not None and rates[nearest] <= OTHER_WORDS:
             yield Flag(prompt.id, FlagKind.OTHER_PROMPT, round(rates[nearest], 3), nearest)
+
+
+def _filter(prompts: Sequence[Prompt], spoken: Mapping[str, Spoken]) -> Iterator[Flag]:
+    """The first clip of a voice behind which stands one filter: all of them tell it together, and each has it."""
+    heard = [prompt for prompt in prompts if prompt.id in spoken and spoken[prompt.id].pcm]
+    found = ripples(from_pcm(spoken[prompt.id].pcm, spoken[prompt.id].rate) for prompt in heard)
+    if found is not None and found >= RIPPLES_DB:
+        yield Flag(heard[0].id, FlagKind.EQUALISED, round(found, 3), "")
 
 
 def _recordings(prompts: Sequence[Prompt], spoken: Mapping[str, Spoken]) -> Iterator[Flag]:

@@ -18,7 +18,7 @@ from scoring.competition import Track
 from scoring.errors import Blame, Code
 from scoring.receipts.certificate import Certificate, CertificateInvalid, Trust, moment
 from scoring.receipts.near_copies import MOST_NEAR, NearCopy, NearCopyRead
-from scoring.receipts.sample_read import Count, Hash, SampleRead, ScoreField, Seconds, ShareField, Word
+from scoring.receipts.sample_read import Count, FlagValue, Hash, SampleRead, ScoreField, Seconds, Word
 from scoring.report import EvaluationReport, Flag, FlagKind, GroupReport, SampleReport
 from scoring.schema import StrictModel, first_fault
 from scoring.scores.aggregate import mean
@@ -345,7 +345,7 @@ class _Receipt(StrictModel):
     stderr: ScoreField
     groups: tuple[tuple[Word, Word, ScoreField], ...]
     samples: tuple[SampleRead, ...]
-    flags: tuple[tuple[Word, FlagKind, ShareField, Word | Literal[""]], ...]
+    flags: tuple[tuple[Word, FlagKind, FlagValue, Word | Literal[""]], ...]
     hardware: str
     judged_at: datetime
     timings: Mapping[Word, Seconds]

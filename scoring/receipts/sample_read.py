@@ -15,6 +15,7 @@ Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_./+-]{1,96}$")]
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 ScoreField = Annotated[int, Field(ge=0, le=MICRO)]
 ShareField = Annotated[float, Field(ge=0.0, le=1.0)]
+FlagValue = Annotated[float, Field(ge=0.0, le=100.0)]  # a share, or dB
 Seconds = Annotated[float, Field(ge=0.0)]
 Sentence = Annotated[str, Field(max_length=MOST_CHARACTERS)]
 

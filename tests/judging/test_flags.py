@@ -1,5 +1,6 @@
-"""Flags: a recording that is repeated, a sound that never changes, words of another prompt; and silence about honest voices."""
+"""Flags: a repeated recording, a sound that never changes, words of another prompt, a filter; and silence about honest voices."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -10,10 +11,12 @@ from prompts.generate import generate
 from prompts.groups import Group, GroupPlan
 from prompts.voices import Attribute
 from scoring.audio.audio import Audio, from_pcm, to_pcm
+from scoring.audio.clip import RATE as CLIP_RATE
 from scoring.audio.spoken import Spoken
 from scoring.judges import flags
 from scoring.judges.intelligibility import word_errors
 from scoring.judges.panel import deterministic
+from scoring.judges.ripples import ripples
 from scoring.receipts.audit import flagged
 from scoring.report import EvaluationReport, Flag, FlagKind
 from scoring.scores.aggregate import JudgedSample
@@ -91,6 +94,35 @@ def test_words_of_another_prompt_are_told(groups: tuple[Group, ...], honest: Map
     assert look(groups, honest, {first: "something quite apart from all of it"}) == ()
 
 
+def test_one_filter_behind_all_clips_is_told_of_the_first(groups: tuple[Group, ...], honest: Mapping[str, bytes]) -> None:
+    """A narrow filter is noticed where enough clips tell it together; on fewer it is not, nor is a wide one."""
+    ids = [prompt.id for group in groups for prompt in group.prompts]
+    narrow = {name: to_pcm(Audio(delayed(from_pcm(honest[name], RATE).samples, 0.3, 0.002), RATE)) for name in ids}
+    wide = {name: to_pcm(Audio(delayed(from_pcm(honest[name], RATE).samples, 0.3, 0.0002), RATE)) for name in ids}
+    (found,) = look(groups, narrow)
+    assert (found.prompt_id, found.kind, found.other) == (ids[0], FlagKind.EQUALISED, "")
+    assert look(groups, {name: narrow[name] for name in ids[:7]}) == ()
+    assert look(groups, wide) == ()
+
+
+def delayed(wave: torch.Tensor, gain: float, seconds: float) -> torch.Tensor:
+    """The wave with itself behind it: a filter whose ripples are one in 1 / `seconds` Hz."""
+    later = torch.nn.functional.pad(wave, (round(seconds * RATE), 0))[: wave.shape[0]]
+    return wave + gain * later
+
+
+def test_ripples_of_a_known_filter() -> None:
+    """White noise behind 1 + a z^-n has the log response 20/ln 10 (a cos - a^2/2 cos 2 + ...), of which the first part is looked at."""
+    noise = [torch.randn(3 * CLIP_RATE, generator=torch.Generator().manual_seed(number)) for number in range(8)]
+    gain, late = 0.3, round(0.002 * CLIP_RATE)
+    filtered = [
+        Audio(0.05 * (wave + gain * torch.nn.functional.pad(wave, (late, 0))[: wave.shape[0]]), CLIP_RATE) for wave in noise
+    ]
+    assert ripples(filtered) == pytest.approx(20 / math.log(10) * gain / math.sqrt(2), abs=0.05)
+    assert ripples([Audio(0.05 * wave, CLIP_RATE) for wave in noise]) == pytest.approx(0.0, abs=0.15)
+    assert ripples(filtered[:7]) is None
+
+
 def test_sounds_too_short_to_compare_raise_nothing(groups: tuple[Group, ...]) -> None:
     """Clips of half a second, silence and nothing at all are left to the gates."""
     ids = names(groups)
@@ -99,8 +131,9 @@ def test_sounds_too_short_to_compare_raise_nothing(groups: tuple[Group, ...]) ->
 
 @pytest.mark.parametrize("kind", FlagKind)
 def test_each_kind_has_a_sentence_with_its_number(kind: FlagKind) -> None:
-    """A flag is told in words, with its share."""
-    assert "62%" in sentence(Flag("single-01", kind, 0.62, "single-02"))
+    """A flag is told in words, with its share or its dB."""
+    told = sentence(Flag("single-01", kind, 0.62, "single-02"))
+    assert ("0.6 dB" if kind is FlagKind.EQUALISED else "62%") in told
 
 
 def test_an_audit_names_flags_that_were_left_out_or_made_up() -> None:

@@ -31,7 +31,7 @@ class FlagOut(Wire):
     """What was noticed about a sample: evidence for whoever listens, no part of a score."""
 
     kind: FlagKind
-    value: Annotated[float, Field(description="The share that it stands on, 0 … 1.", examples=[0.83])]
+    value: Annotated[float, Field(description="What it stands on: a share, 0 … 1; of `equalised` dB.", examples=[0.83])]
     other: Annotated[str, Field(description="The prompt whose recording or words it has; '' where there is none.", examples=[""])]
 
 

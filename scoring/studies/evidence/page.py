@@ -19,7 +19,7 @@ from scoring.ranking import duel
 from scoring.report import Factor
 from scoring.scores import aggregate, calibration
 from scoring.scores.aggregate import METRICS, FactorAnchors
-from scoring.scores.flags import MEANINGS
+from scoring.scores.flags import MEANINGS, RIPPLES_DB
 from scoring.scores.reasons import GATES
 from scoring.studies.evidence import discrimination
 from scoring.studies.evidence.agreement import kendall, spearman
@@ -129,6 +129,7 @@ def render(measured: Measured) -> str:
         most_of_a_line=max(100.0 * grammar.share / _shares() / len(grammar.lines) for grammar in grammars().values()),
         gates=GATES,
         flags=MEANINGS,
+        ripples_db=RIPPLES_DB,
         rates=sorted(integrity.RATES),
         least_speech=integrity.LEAST_SPEECH,
         least_speech_seconds=integrity.LEAST_SPEECH_SECONDS,
