@@ -4,8 +4,9 @@ Uses docker with its compose plugin, else podman with podman-compose. VOICE_BUIL
 that need more to reach a package index. Its data lie in .voice/compose-check and are thrown away; the logs stay in
 .voice/compose-check-logs. The exit status is 0 only if the workers hold a family's packages as they are locked, the model was scored,
 weights are on the chain, no hostile guest gets out of a worker's container, the model's sound is heard by way of the listening page, the
-worker for speech says a sentence in its voice, the API shows its numbers to the inside alone, old sounds could be cleared away, each
-container is well, and nothing is left of the stack.
+worker for speech says a sentence in its voice, the API shows its numbers to the inside alone, old sounds could be cleared away, the
+doctor of each role finds nothing that fails, a backup comes back whole, nothing stands in the way of an upgrade, each container is well,
+and nothing is left of the stack.
 """
 
 import argparse
@@ -27,7 +28,17 @@ from types import FrameType
 import httpx
 from images import build, redis_image
 from stack import ROOT, CheckFailed, Engine, Stack, answers, console, execute, find_engine, until
-from stack_checks import check_listening, check_numbers, check_packages, check_prune, check_speech, check_walls
+from stack_checks import (
+    check_backup,
+    check_doctor,
+    check_listening,
+    check_numbers,
+    check_packages,
+    check_prune,
+    check_speech,
+    check_upgrade,
+    check_walls,
+)
 
 from neurons.api_client.client import VoiceApi
 from neurons.chain import wallets
@@ -196,6 +207,9 @@ def check(engine: Engine, flags: list[str]) -> None:
         check_speech(stack, url)
         check_numbers(stack, url)
         check_prune(stack)
+        check_doctor(stack)
+        check_backup(stack)
+        check_upgrade(stack)
 
 
 def main() -> None:

@@ -15,6 +15,8 @@ FAMILY = "qwen3_tts"
 """Its guests need packages of their own, and the packaged competition does not ask for it: the build is told."""
 _WORKER_IMAGE = "voice-subnet/worker"
 _SPEECH_SECONDS = 120.0
+_RESTORED = "voice_restored"
+"""The database that a backup is put back into, beside the stack's own."""
 _NUMBERS = "http://127.0.0.1:9100/metrics"
 
 
@@ -94,6 +96,41 @@ def check_prune(stack: Stack) -> None:
     """What clears old sounds away reads the store and the database, and would take nothing that is new; raises CheckFailed."""
     printed = stack.run("prune", "voice", "store", "prune", "--dry-run", "--json", profile="prune")
     console.print(f"clearing away, tried: {json.dumps(json.loads(printed))}")
+
+
+def check_backup(stack: Stack) -> None:
+    """A login that may only read makes a backup, which is whole and comes back in a database of its own; raises CheckFailed."""
+    keeper, postgres = _one(stack, "backup"), _one(stack, "postgres")
+    made = json.loads(stack.execute_in(keeper, "voice", "backup", "create", "--json"))
+    stack.execute_in(keeper, "voice", "backup", "verify", made["file"], "--json")
+    stack.execute_in(postgres, "createdb", "--username", "voice", _RESTORED)
+    url = f"sed 's,/voice$,/{_RESTORED},' /run/secrets/database_url"
+    stack.run("migrate", f'DATABASE_URL="$({url})" voice backup restore {made["file"]} --json', profile="speech")
+    count = ("psql", "--username", "voice", "--dbname", _RESTORED, "--tuples-only", "--command", "select count(*) from ledger")
+    entries = int(stack.execute_in(postgres, *count))
+    if not entries or entries != made["rows"]["ledger"]:
+        raise CheckFailed(f"the backup has {made['rows']['ledger']} entries of the ledger, and {entries} came back")
+    console.print(f"a backup of {made['bytes']:,} bytes came back whole: {entries} entries of the ledger")
+
+
+def check_doctor(stack: Stack) -> None:
+    """In the container of each role the doctor finds nothing that fails; raises CheckFailed."""
+    for role in ("validator", "api", "worker"):
+        printed = stack.execute_in(_one(stack, role), "sh", "-c", f"voice doctor {role} --json || true")
+        rows = json.loads(printed)["findings"]
+        failing = [f"{row['check']}: {row['value']}" for row in rows if row["health"] == "failing"]
+        if failing:
+            raise CheckFailed(f"the doctor of the {role} finds {'; '.join(failing)}")
+        other = ", ".join(f"{row['check']} {row['health']}" for row in rows if row["health"] != "ok")
+        console.print(f"doctor of the {role}: {len(rows)} parts looked at, none fails{f' ({other})' if other else ''}")
+
+
+def check_upgrade(stack: Stack) -> None:
+    """Nothing stands in the way of the release that runs; raises CheckFailed."""
+    printed = stack.run("validator", "voice", "upgrade", "check", "validator", "--json", profile="speech")
+    rows = json.loads(printed)["findings"]
+    told = ", ".join(f"{row['check']} {row['health']}" for row in rows)
+    console.print(f"upgrade check: {told}")
 
 
 def _one(stack: Stack, service: str) -> str:

@@ -43,7 +43,7 @@ DOCUMENT = create_app(
 FOR_MACHINES = {"health_alive", "health_metrics", "speech_create"}
 """Asked by probes, by Prometheus, and by OpenAI's clients."""
 FOR_PAGES = {
-    *("competition_get", "evaluations_factors", "samples_derived", "status_get"),
+    *("competition_get", "evaluations_factors", "samples_derived"),
     *("votes_clip", "votes_read_agreement", "votes_show", "votes_vote"),
 }
 """Asked by a browser, for people who look and listen."""
@@ -117,6 +117,7 @@ CALLS: dict[str, Call] = {
     "operator_stuck": lambda api: api.stuck(),
     "operator_workers": lambda api: api.workers(),
     "health_ready": lambda api: api.readiness(),
+    "status_get": lambda api: api.status(),
 }
 """How the client asks for each operation."""
 

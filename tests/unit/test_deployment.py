@@ -278,7 +278,7 @@ def test_secrets_are_files() -> None:
     }
 
     assert COMPOSE["secrets"] == {name: {"file": f"${{VOICE_SECRETS:-./secrets}}/{name}"} for name in used}
-    assert "secrets/" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert {"secrets/", ".env", "/voice.toml"} <= set((ROOT / ".gitignore").read_text(encoding="utf-8").splitlines())
 
 
 def test_redis_asks_for_its_password() -> None:
