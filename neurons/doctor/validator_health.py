@@ -176,7 +176,8 @@ def sealed_weights(attempts: Sequence[StoredAttempt], now: datetime) -> Finding:
     late = [each for each in attempts if each.outcome is WeightOutcome.PENDING and _overdue(each, now)]
     if late:
         return failing(check, f"those of block {late[-1].block} should be open for {lasting(now - _opens(late[-1]))}", fix)
-    ended = next((each for each in attempts if each.outcome in TAKEN | {WeightOutcome.EXPIRED}), None)
+    ends = TAKEN - {WeightOutcome.PENDING} | {WeightOutcome.EXPIRED}  # newer ones that wait say nothing of the beacon
+    ended = next((each for each in attempts if each.outcome in ends), None)
     if ended is not None and ended.outcome is WeightOutcome.EXPIRED:
         return failing(check, f"those of block {ended.block} were never opened, and are void", fix)
     waiting = [each for each in attempts if each.outcome is WeightOutcome.PENDING]

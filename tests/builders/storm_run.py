@@ -56,12 +56,12 @@ def main(parser: argparse.ArgumentParser, storm: Callable[..., Outcome], told: C
     return 1 if any(found.checks.values()) else 0
 
 
-def run_apart(module: str, options: Sequence[str]) -> tuple[int, Any]:
+def run_apart(module: str, options: Sequence[str], within: float = _RUN_SECONDS) -> tuple[int, Any]:
     """The exit status of a storm in a process of its own, and what it printed; one that takes too long ends with all it started."""
     command = [sys.executable, "-m", module, "--json", *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
     try:
-        output, errors = process.communicate(timeout=_RUN_SECONDS)
+        output, errors = process.communicate(timeout=within)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=30)

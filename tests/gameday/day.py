@@ -72,7 +72,7 @@ class GameDay:
         while time.monotonic() - began < _FAULT_SECONDS and not (said and self._told_at(fault, began)):
             ill = self._ill(fault.role, fault.asked)
             if fault.row in ill and not said:
-                said, named_after = ill[fault.row], time.monotonic() - began
+                said, named_after = ill[fault.row], _since(began)
             follows |= set(ill) - self.usual[fault.asked] - {fault.row}
             time.sleep(_PAUSE_SECONDS)
         told_at = self._told_at(fault, began)
@@ -88,7 +88,7 @@ class GameDay:
             follows=sorted(follows),
             strange=sorted(follows - fault.follows),
             alert=fault.alert,
-            told_after=None if self.pager is None or told_at is None else told_at - began,
+            told_after=None if self.pager is None or told_at is None else round(told_at - began, 1),
             well_after=well_after,
             made_at=began,
         )
@@ -115,7 +115,7 @@ class GameDay:
                 if time.monotonic() - mended > _FAULT_SECONDS:
                     return None
                 time.sleep(_PAUSE_SECONDS)
-        return time.monotonic() - mended
+        return _since(mended)
 
     def _ill(self, role: Role, process: str) -> Mapping[str, str]:
         """What the doctor says of each row that is not well, by its name."""
@@ -132,3 +132,7 @@ class GameDay:
         dead = self.arena.processes.dead()
         if dead:
             raise RuntimeError(f"ended by themselves: {', '.join(dead)}")
+
+
+def _since(moment: float) -> float:
+    return round(time.monotonic() - moment, 1)

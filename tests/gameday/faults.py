@@ -85,7 +85,7 @@ def _join_again(arena: Arena) -> None:
     arena.start(FOLLOWER)
 
 
-def _retire(arena: Arena) -> None:
+def retire_follower(arena: Arena) -> None:
     """The follower ends for good: it would part from a validator whose trust is made wrong, and rightly."""
     arena.stop(FOLLOWER)
     alerts.ask(arena.folder / "alerts", "validator", [arena.ports[VALIDATOR]])
@@ -162,7 +162,7 @@ FAULTS: Mapping[FaultName, Fault] = {
         alert="LedgersPart",
         make=_part,
         mend=_join_again,
-        afterwards=_retire,
+        afterwards=retire_follower,
     ),
     FaultName.CERTIFICATE: Fault(
         role=Role.WORKER,

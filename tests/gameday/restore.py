@@ -36,6 +36,7 @@ class RestoreRow:
 def lose_and_restore(arena: Arena) -> RestoreRow:
     """The validator is stopped and the chain stands still meanwhile, so that nothing but the loss can change what is decided."""
     arena.stop(VALIDATOR)
+    arena.beacon.end()
     operations.add_fault(arena.devchain, FaultPlan(kind=FaultKind.STALE))
     ledger, weights = _ledger(arena), _weights(arena)
     backup = json.loads(_well(arena.voice(WORKERS[0], "backup", "create", str(arena.folder / "backups"), "--json")).stdout)
@@ -45,7 +46,7 @@ def lose_and_restore(arena: Arena) -> RestoreRow:
     without = {each["check"]: each["value"] for each in _findings(arena)}.get("schema", "")
     began = time.monotonic()
     _well(arena.voice(WORKERS[0], "backup", "restore", str(backup["file"]), "--force", "--yes", "--json"))
-    seconds = time.monotonic() - began
+    seconds = round(time.monotonic() - began, 1)
     again, weights_again = _ledger(arena), _weights(arena)
     operations.clear_faults(arena.devchain)
     arena.start(VALIDATOR)

@@ -20,7 +20,7 @@ from tests.gameday import arena as arenas
 from tests.gameday.alerts import Pager
 from tests.gameday.arena import API, DISPATCHER, FOLLOWER, QUEUE, VALIDATOR, WORKERS
 from tests.gameday.day import FaultRow, GameDay
-from tests.gameday.faults import DISK_SIZE, FaultName
+from tests.gameday.faults import DISK_SIZE, FaultName, retire_follower
 from tests.gameday.restore import RestoreRow, lose_and_restore
 from tests.gameday.scaled import FACTOR
 
@@ -70,11 +70,13 @@ def _day(folder: Path, wanted: Sequence[str], is_mounted: bool, started: float, 
             pager = stack.enter_context(alerts.running(folder / "alerts", targets))
         day = GameDay(arena, pager)
         day.begin(faults)
+        if FaultName.PARTED_LEDGER not in faults:
+            retire_follower(arena)
         for name in faults:
             if time.monotonic() > started + most:
                 late.append(name)
                 continue
-            print(f"{time.monotonic() - started:.0f} s: {name}", file=sys.stderr)  # noqa: T201
+            print(f"{time.monotonic() - started:.0f} s: {name}", file=sys.stderr, flush=True)  # noqa: T201
             rows.append(day.play(name))
         left = day.end()
         told = _told(rows, pager)
@@ -154,7 +156,7 @@ def _show(found: Outcome) -> None:
     told = {row.fault: f"{', '.join(found.told[row.fault]) or 'none'} ({_after(row.told_after)})" for row in found.rows}
     well = {row.fault: _after(row.well_after) for row in found.rows}
     restored = {} if found.restore is None else {"restore": f"the same: {found.restore.is_same}"}
-    left = f"{len(found.rows)} faults" + (f", left out: {', '.join(found.left_out)}" if found.left_out else "")
+    left = f"faults made: {len(found.rows)}" + (f", left out: {', '.join(found.left_out)}" if found.left_out else "")
     show({"doctor": doctor, "told": told, "well again": {**well, **restored}}, found, left)
 
 

@@ -157,7 +157,16 @@ GAME_DAY = (
         at=130,
         follow="ApiFails DaemonMakesNoTurn LastPlanIsHeld",
     ),
-    case("Redis flushed", "RedisWasEmptied", {of(DISPATCHER, "voice_redis_emptied_total"): then(0, 1)}, at=15),
+    case(
+        "Redis flushed",
+        "RedisWasEmptied",
+        {
+            of(DISPATCHER, "voice_redis_emptied_total"): then(0, 1),
+            of(API, "voice_api_requests_total", 'status="503"'): ramp(300, since=BEGAN, times=3),
+        },
+        at=17,
+        follow="ApiFails",
+    ),
     case(
         "Wrong trust",
         "NothingCounts",

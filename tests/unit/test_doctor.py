@@ -288,6 +288,17 @@ SEALED: dict[str, Any] = {"mechanism": Mechanism.SEALED, "reveal_round": 1}
         pytest.param(
             [a_weight_attempt(outcome=WeightOutcome.EXPIRED, **SEALED), a_weight_attempt()], 10, "ok", "failing", "ok", id="void"
         ),
+        pytest.param(
+            [
+                a_weight_attempt(outcome=WeightOutcome.PENDING, mechanism=Mechanism.SEALED, reveal_round=10**9),
+                a_weight_attempt(outcome=WeightOutcome.EXPIRED, **SEALED),
+            ],
+            10,
+            "ok",
+            "failing",
+            "ok",
+            id="void, and sealed anew",
+        ),
     ],
 )
 def test_weights(attempts: list[Any], age: int, weights: str, sealed: str, burn: str) -> None:
