@@ -1,5 +1,6 @@
 """A backup's file: a ZIP whose last member, the manifest, has the SHA-256 of every other one. It is whole, or it is not there."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -23,6 +24,10 @@ TABLES, COPIES = "tables/", "store/"
 """The names of the members: of the manifest, of the competition's file, of the list of the store's files; and the beginnings of those
 of tables and of copies of the store's files."""
 _MOST_MANIFEST = 16 << 20
+_ENCRYPTED = 1
+"""The flag of a member that asks for a password."""
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
+"""What is raised for bytes that are no ZIP's, or not those of one that was written here."""
 _PIECE = 1 << 20
 Told = Callable[[str], None]
 """Hears each member's name before it is written, read or put back."""
@@ -169,9 +174,11 @@ class Archive:
         self.path = path
         try:
             with path.open("rb"), self._opened() as archive:
-                names = archive.namelist()
+                names = self._names(archive)
                 text = archive.open(MANIFEST).read(_MOST_MANIFEST) if MANIFEST in names else b""
         except OSError as exc:
+            if exc.errno == errno.EINVAL:  # a member that begins before the file does
+                raise PlatformError(Code.BACKUP_DAMAGED, f"{path} is no backup, or not whole") from exc
             raise PlatformError(Code.ARGUMENT_INVALID, f"{path} cannot be read ({exc.strerror})") from exc
         try:
             self.manifest = BackupManifest.model_validate_json(text)
@@ -181,6 +188,8 @@ class Archive:
             raise self._damaged(MANIFEST, f"{where} {first['msg']}".strip()) from exc
         if sorted(names) != sorted({*self.manifest.members, MANIFEST}):
             raise self._damaged(MANIFEST, "it names other files than are there")
+        if missing := [name for name in self.manifest.tables if f"{TABLES}{name}" not in names]:
+            raise self._damaged(MANIFEST, f"it names the table {missing[0]}, which is not there")
 
     def check(self, told: Told = lambda _: None) -> None:
         """Read every member, and compare it with the manifest."""
@@ -200,7 +209,7 @@ class Archive:
                     yield source
                     while source.read(_PIECE):
                         pass
-            except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as exc:
+            except _UNREADABLE as exc:
                 raise self._damaged(name, "it cannot be unpacked") from exc
         if source.seen != self.manifest.members[name]:
             raise self._damaged(name, "its bytes are not those that were written")
@@ -220,8 +229,17 @@ class Archive:
         try:
             with zipfile.ZipFile(self.path) as archive:
                 yield archive
-        except zipfile.BadZipFile as exc:
+        except _UNREADABLE as exc:
             raise PlatformError(Code.BACKUP_DAMAGED, f"{self.path} is no backup, or not whole") from exc
+
+    def _names(self, archive: zipfile.ZipFile) -> list[str]:
+        """The members' names, each of which can be read, and leads to no place outside a store."""
+        for each in archive.infolist():
+            if each.flag_bits & _ENCRYPTED:
+                raise self._damaged(each.filename, "it asks for a password, and no backup has one")
+            if {"..", ""}.intersection(each.filename.split("/")):
+                raise self._damaged(each.filename, "its name leads out of the backup")
+        return archive.namelist()
 
     def _damaged(self, member: str, why: str) -> PlatformError:
         return PlatformError(Code.BACKUP_DAMAGED, f"{self.path}, {member}: {why}")

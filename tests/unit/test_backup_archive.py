@@ -106,6 +106,12 @@ def be_of_another_format(path: Path) -> str:
     return f"{path}, {MANIFEST}: format "
 
 
+def lead_outside(path: Path, name: str) -> str:
+    """A copy of a store's file that would be written elsewhere."""
+    rewrite(path, lambda members: members.update({name: b"0 0 * * * root id"}))
+    return f"{path}, {name}: its name leads out of the backup"
+
+
 @pytest.mark.parametrize("damage", [cut_short, turn_a_byte, other_rows, lose_a_member, lose_the_manifest, be_of_another_format])
 def test_damage_is_found_and_named(backup: Path, damage: Callable[[Path], str]) -> None:
     """The file, and the part of it that does not hold."""
@@ -114,6 +120,40 @@ def test_damage_is_found_and_named(backup: Path, damage: Callable[[Path], str]) 
         Archive(backup).check()
     assert found.value.code is Code.BACKUP_DAMAGED
     assert words in found.value.detail
+
+
+@pytest.mark.parametrize("name", ["store//etc/cron.d/x", "store/../../x"])
+def test_a_name_leads_to_no_place_outside_a_store(backup: Path, name: str) -> None:
+    """Whoever restores a stranger's backup gets no file but a store's."""
+    words = lead_outside(backup, name)
+    with pytest.raises(PlatformError) as found:
+        Archive(backup)
+    assert (found.value.code, words in found.value.detail) == (Code.BACKUP_DAMAGED, True)
+
+
+def test_a_table_that_is_counted_and_not_there_is_damage(tmp_path: Path) -> None:
+    """The manifest alone does not make a backup."""
+    whole = Archive(write(tmp_path / "whole.zip")).manifest
+    with (
+        pytest.raises(PlatformError, match="names the table rounds, which is not there"),
+        new_archive(tmp_path / "a.zip") as archive,
+    ):
+        archive.close(whole.model_copy(update={"members": {}}))
+
+
+def test_no_single_bit_makes_an_unforeseen_error(tmp_path: Path) -> None:
+    """Whatever turns in the list of members, all is whole as far as anybody reads, or the error has the code of damage."""
+    data = write(tmp_path / "small.zip", b"1\n").read_bytes()
+    turned = tmp_path / "turned.zip"
+    found = set()
+    for place in range(data.index(b"PK\x01\x02"), len(data)):
+        for bit in (0, 3, 7):
+            turned.write_bytes(data[:place] + bytes([data[place] ^ 1 << bit]) + data[place + 1 :])
+            try:
+                Archive(turned).check()
+            except PlatformError as error:
+                found.add(error.code)
+    assert found == {Code.BACKUP_DAMAGED}
 
 
 @pytest.fixture
