@@ -15,8 +15,9 @@ from pydantic_settings import EnvSettingsSource, InitSettingsSource, PydanticBas
 from voice_api import settings_file
 from voice_api.settings import ProcessSettings, settings_path
 
-_WITH_ACCESS = re.compile(r"(?<=://)[^/@\s]+@|\?\S+")
-"""What of an address may be a password: who asks, and what stands behind a question mark."""
+_WITH_ACCESS = re.compile(r"(?<=://)(?:(?!,\w+://)\S)+@|[?#](?:(?!,\w+://)\S)+")
+"""What of an address may be a password: who asks, up to the last @ (some forget to write a / in it as %2F), and what stands behind a
+question mark; of each address of a list."""
 
 
 class SettingOrigin(StrEnum):
@@ -110,7 +111,12 @@ def _shown(field: FieldInfo, value: object) -> str:
     text = as_text(value)
     if text and settings_file.is_secret(field.annotation):
         return "(hidden)"
-    return _WITH_ACCESS.sub("…", text)
+    return without_access(text)
+
+
+def without_access(address: str) -> str:
+    """An address, or several, without what of it may be a password."""
+    return _WITH_ACCESS.sub("…", address)
 
 
 def as_text(value: object) -> str:
