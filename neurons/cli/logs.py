@@ -9,7 +9,7 @@ import structlog
 from structlog.types import EventDict, Processor
 
 from neurons.cli.log_repeats import Repeats
-from neurons.cli.log_values import in_words, plain
+from neurons.cli.log_values import Plain, in_words, plain
 from neurons.settings import LogFormat, LogLevel, LogSettings
 from scoring.foreign_words import printable
 
@@ -34,11 +34,11 @@ def configure(level: LogLevel | None = None) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _as_values,
-        _without_passwords,
     )
     written: tuple[Processor, ...] = (
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
+        _without_passwords,  # of a trace, too
         structlog.processors.JSONRenderer() if machine else _harmless,  # JSON escapes by itself
         *(() if machine else (_console(),)),
     )
@@ -58,7 +58,19 @@ def _as_values(_logger: object, _method: str, event: EventDict) -> EventDict:
 
 def _without_passwords(_logger: object, _method: str, event: EventDict) -> EventDict:
     """Addresses without who asks and by which password: with `-v`, libraries say whom they ask."""
-    return {name: _PASSWORD.sub("://…@", value) if isinstance(value, str) else value for name, value in event.items()}
+    return {name: value if name in _THEIRS else _hidden(value) for name, value in event.items()}
+
+
+def _hidden(value: Plain) -> Plain:
+    match value:
+        case str():
+            return _PASSWORD.sub("://…@", value)
+        case list():
+            return [_hidden(each) for each in value]
+        case dict():
+            return {name: _hidden(each) for name, each in value.items()}
+        case _:
+            return value
 
 
 def _console() -> Processor:

@@ -37,10 +37,11 @@ log.info("kinds", code=Code.API_UNAVAILABLE, codes=(Code.API_UNAVAILABLE,), took
     names={"b", "a"}, path=Path("/a"), at=datetime(2026, 11, 20, tzinfo=UTC), sure=True)
 for _ in range(3):
     log.warning("tick skipped", code=Code.CHAIN_UNAVAILABLE, detail="away")
-log.warning("it said", reason="\\x1b[2Jgone\\n2026-01-01 [info] forged \\u202e", paths=["\\x9b"], names=("\\u2066",))
+log.warning("it said", reason="\\x1b[2Jgone\\n2026-01-01 [info] forged \\u202e", paths=["\\x9b"], names=("\\u2066",),
+    asked=["redis://:password@host"])
 logging.getLogger("rq.worker").warning("%s", "\\x1b]0;title\\x07")
 try:
-    raise ValueError("\\x1b[31m\\n2026-01-01 [info] forged")
+    raise ValueError("\\x1b[31m\\n2026-01-01 [info] forged at redis://:password@host")
 except ValueError:
     log.exception("it raised")
 logging.getLogger("httpx").info("GET http://user:password@host/")
@@ -104,6 +105,17 @@ def test_the_level_leaves_out_what_is_less_urgent() -> None:
     assert [line["event"] for line in few] == ["failed", "unheard", "it raised"]
     *_, last = [json.loads(line) for line in printed("json", "debug")]
     assert (last["event"], last["level"]) == ("GET http://…@host/", "info")
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_no_password_of_an_address_is_written(log_format: str) -> None:
+    """Neither in a list nor in a trace."""
+    text = "\n".join(
+        json.dumps(json.loads(line), ensure_ascii=False) if log_format == "json" else line
+        for line in printed(log_format, "debug")
+    )
+    assert text.count("://…@host") >= 3
+    assert ":password@" not in text
 
 
 def test_a_value_is_written_as_what_it_stands_for(lines: list[dict[str, Any]]) -> None:
