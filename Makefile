@@ -77,7 +77,7 @@ soak: $(VENV)/.ready
 	timeout 600 $(BIN)/python -m tests.soak.run $(SOAK_ARGS)
 
 # Twelve faults on a node of real processes: what the doctor and the alerts say of each, and that all is well after it; then a restore.
-# GAME_ARGS="--only 'hub 404' 'disk full'" for some, '--json' for machines. Eight minutes at most.
+# GAME_ARGS="--only 'hub 404' 'disk full'" for some, '--json' for the run that docs/operations.md shows. Eight minutes at most.
 game-day: $(VENV)/.ready
 	timeout 600 $(BIN)/python -m tests.gameday.run $(GAME_ARGS)
 
@@ -105,7 +105,7 @@ bench-service: $(VENV)/.ready
 bench-near-copies: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.bench_near_copies $(BENCH_ARGS)
 
-# A full decision (duels, ranking, plan) against a plain pairwise loop; BENCH_ARGS='--json' for machines.
+# A full decision (duels, ranking, plan) against a plain pairwise loop; BENCH_ARGS='--json' for the run that docs/operations.md shows.
 bench-validator: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.bench_validator $(BENCH_ARGS)
 

@@ -245,7 +245,7 @@ def _equip(arena: Arena) -> None:
         "VOICE_API_WRITERS": arena.hotkey(QUEUE),
         "VOICE_API_OPERATORS": arena.hotkey(VALIDATOR),
         "HF_ENDPOINT": arena.hub_url,
-        "VOICE_STORE": str(arena.folder / "store"),
+        "VOICE_STORE": str(arena.disk / "store"),
         "VOICE_RATE_PER_MINUTE": "0",
         "VOICE_RATE_ADDRESS_PER_MINUTE": "0",
         "VOICE_ADDRESS_CONNECTIONS": "0",
@@ -273,7 +273,7 @@ def _equip(arena: Arena) -> None:
             "VOICE_HOST": name,
             "HF_ENDPOINT": arena.hub_url,
             "VOICE_DATA": str(arena.disk / name),
-            "VOICE_STORE": str(arena.folder / "store"),
+            "VOICE_STORE": str(arena.disk / "store"),
             "VOICE_RETRY_FIRST_SECONDS": "2",
             "VOICE_CACHE_BYTES": "1",  # each evaluation asks the hub
             "PATH": os.environ.get("PATH", os.defpath),  # for a child alone

@@ -123,7 +123,8 @@ class GameDay:
         if not ended.stdout:
             raise RuntimeError(f"the doctor says nothing: {ended.stderr.strip()[-500:]}")
         findings: list[dict[str, Any]] = json.loads(ended.stdout)["findings"]
-        return {each["check"]: each["value"] for each in findings if each["health"] in ("warning", "failing")}
+        ill = [each for each in findings if each["health"] in ("warning", "failing")]
+        return {each["check"]: each["value"].replace(str(self.arena.folder), "") for each in ill}
 
     def _has_folded(self) -> bool:
         return self.arena.folds(FOLLOWER) > 0

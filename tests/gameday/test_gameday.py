@@ -1,5 +1,6 @@
 """The game day: its whole run, and what it is made of: rules whose times are divided, a pager, faults, and the table of the run."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,7 +9,7 @@ import yaml
 
 from tests.builders.processes import ROOT
 from tests.builders.storm_run import run_apart
-from tests.gameday import scaled
+from tests.gameday import page, scaled
 from tests.gameday.alerts import Pager
 from tests.gameday.faults import FAULTS, FaultName
 from tests.integration.alert_cases import GAME_DAY
@@ -103,3 +104,17 @@ def test_an_alert_is_counted_once_for_each_time_that_it_fires() -> None:
     assert pager.firing == {"HubIsAway"}
     pager.told("now", a_message("resolved", "t2"))
     assert pager.firing == set()
+
+
+def test_the_page_shows_the_kept_run() -> None:
+    """The table of docs/operations.md is that of docs/measured/gameday.json, in which each fault was named, told and over."""
+    run = json.loads(page.KEPT.read_text(encoding="utf-8"))
+    shown = page.PAGE.read_text(encoding="utf-8")
+    assert page.rendered(shown, run) == shown
+    assert ([row["fault"] for row in run["rows"]], run["left_out"]) == (list(FaultName), [])
+    for row in run["rows"]:
+        assert row["alert"] in run["told"][row["fault"]]
+        assert None not in (row["named_after"], row["told_after"], row["well_after"])
+    assert [run["restore"][part] for part in ("ledger", "weights")] == [
+        run["restore"][f"{part}_again"] for part in ("ledger", "weights")
+    ]
