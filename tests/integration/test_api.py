@@ -1,5 +1,6 @@
 """The voice API over ASGI, on a real PostgreSQL and a real Redis, through its own client."""
 
+import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
@@ -231,6 +232,44 @@ async def test_what_was_noticed_about_a_sample_is_told(
     ]
     page = (await browser.get(f"/submissions/{submission_id}")).text
     assert f"83% of it is the same recording as in {first}" in page and "What is noticed changes no score" in page
+
+
+LIES = (
+    [["p2", "repeated", "abc", ""]],
+    [["p2", "repeated", None, ""]],
+    [["p2", "repeated", 10**400, ""]],
+    [["p2", "repeated", 0.5, "<a> of nowhere"]],
+    [["p2", "repeated", 0.5, "\0"]],
+    [["p2"], [], "x", {"a": 1}, 7, None],
+    {"a": 1},
+    "text",
+    7,
+)
+"""Flags as no judge writes them."""
+
+
+async def test_flags_of_another_form_are_none(
+    browser: httpx.AsyncClient,
+    pool: Pool,
+    open_round: Callable[..., Awaitable[list[SubmissionId]]],
+    verdict: Callable[..., Verdict],
+) -> None:
+    """Whatever a worker that lies puts there, the samples are shown; of a kind that it repeats without end, one is told."""
+    (submission_id,) = await open_round(3)
+    claim = await EvaluationQueue(pool).claim(QueueName.CPU, "w1", timedelta(minutes=1))
+    assert claim
+    samples = f"/v1/evaluations/{claim.evaluation_id}/samples"
+    await EvaluationQueue(pool).finish(claim, verdict(receipt={"score": 700_000, "flags": []}, family="vits", track="small"))
+    for lie in (*LIES, [["p2", "constant", 0.5, ""]] * 1_000):
+        async with pool.connection() as connection:
+            receipt = json.dumps({"score": 700_000, "flags": lie})
+            await connection.execute(
+                "update evaluations set receipt = $1::text::json where id = $2", receipt, claim.evaluation_id
+            )
+        shown = (await browser.get(samples)).json()["items"]
+        told = [(flag["kind"], flag["value"]) for sample in shown for flag in sample["flags"]]
+        assert told == ([("constant", 0.5)] if lie not in LIES else [])
+        assert (await browser.get(f"/submissions/{submission_id}")).status_code == 200
 
 
 async def test_the_table_of_codes_is_a_page(browser: httpx.AsyncClient) -> None:

@@ -259,8 +259,9 @@ async def _add_report(connection: Connection, evaluation_id: EvaluationId, repor
 
 
 def _known_flags(prompt_id: str, flags: Sequence[JsonObject]) -> Iterator[Flag]:
-    """A worker of another release, or one that lies, may name a kind that nobody here has words for."""
-    kinds = frozenset(FlagKind)
+    """A worker of another release, or one that lies, may name a kind that nobody here has words for, or one of them often."""
+    kinds = set(FlagKind)
     for flag in flags:
         if flag["kind"] in kinds:
+            kinds.remove(FlagKind(flag["kind"]))
             yield Flag(prompt_id, FlagKind(flag["kind"]), flag["value"], flag["other"])

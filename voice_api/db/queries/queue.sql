@@ -269,12 +269,23 @@ group by v.host, v.code, v.cause;
 
 -- name: samples
 -- An evaluation's samples after a position, in the round's own order, with what its receipt says was noticed about each.
-with noticed as materialized (
+-- A flag of another form, as of a worker that lies, is none.
+with told as materialized (
+    select case
+        when strpos(e.receipt::text, '\u0000') > 0 then '[]' -- no text of PostgreSQL's holds it, wherever it stands
+        when json_typeof(e.receipt -> 'flags') = 'array' then e.receipt -> 'flags'
+        else '[]'
+    end as flags
+    from evaluations e
+    where e.id = $1
+), noticed as materialized (
     select
         flag ->> 0 as prompt_id,
-        jsonb_agg(jsonb_build_object('kind', flag ->> 1, 'value', (flag ->> 2)::double precision, 'other', flag ->> 3)) as flags
-    from evaluations e, json_array_elements(e.receipt -> 'flags') as flag
-    where e.id = $1
+        jsonb_agg(jsonb_build_object('kind', flag ->> 1, 'value', flag -> 2, 'other', flag ->> 3)) as flags
+    from told, json_array_elements(told.flags) as flag
+    where json_typeof(flag) = 'array' and json_typeof(flag -> 2) = 'number'
+        and flag ->> 2 ~ '^[0-9]{1,3}([.][0-9]{1,30})?(e-[0-9]{2})?$' -- no number that breaks a page's line, or that no float holds
+        and (flag ->> 3 = '' or exists (select from samples o where o.evaluation_id = $1 and o.prompt_id = flag ->> 3))
     group by flag ->> 0
 )
 select
