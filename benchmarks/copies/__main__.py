@@ -161,7 +161,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--kept", type=Path, default=Path(".voice/copies"), help="folder of what was trained and measured")
     parser.add_argument("--gigabytes", type=float, default=4.0, help="size of the large file; 0: none")
-    parser.add_argument("--looks", type=int, default=0, help="how often the reported half was looked at before")
+    parser.add_argument(
+        "--looks", type=int, help="how often the reported half was looked at before (default: once more than is told)"
+    )
     parser.add_argument("--render", action="store_true", help="only write the page anew")
     asked = parser.parse_args()
     if not asked.render:
@@ -171,7 +173,8 @@ def main() -> None:
         with Progress(console=Console(stderr=True)) as progress:
             tasks: dict[str, int] = {}
             study, base_folder = _study(asked.kept, lambda what: _count(progress, tasks, what))
-            found = measure(study, asked.looks, asked.gigabytes, base_folder)
+            looks = document.read(RESULT).looks + 1 if asked.looks is None else asked.looks
+            found = measure(study, looks, asked.gigabytes, base_folder)
         RESULT.write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
     PAGE.write_text(render(document.read(RESULT)), encoding="utf-8")
 

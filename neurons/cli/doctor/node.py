@@ -21,8 +21,8 @@ from voice_api.db.database import Pool, connect
 from voice_api.db.health import NodeHealth, ServerHealth, told_refusals
 from voice_api.runtime.redis_state import RedisState, redis_state
 
-PATIENCE = timedelta(seconds=4)
-"""For a connection, and for each answer."""
+PATIENCE = timedelta(seconds=8)
+"""For a connection, and for each answer: a host that judges is busy, and must not be told that its database is away."""
 _CONNECTIONS = 4
 Settings = TypeVar("Settings", bound=ChainSettings)
 
