@@ -64,7 +64,7 @@ def read(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             if os.fstat(file.fileno()).st_mode & _OTHERS_MAY_WRITE and path.is_file():
                 raise PlatformError(Code.SETTING_INVALID, f"anybody may write to {path}: chmod o-w {path}")
-            return tomllib.load(file)
+            return tomllib.loads(file.read().decode("utf-8-sig"))  # some editors put a mark before the first line
     except OSError as exc:
         raise PlatformError(Code.SETTING_INVALID, f"{path} cannot be read: {exc.strerror}") from exc
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:

@@ -123,7 +123,7 @@ def _print(error: "typer.TyperException | VoiceError | ValidationError") -> None
         case VoiceError():
             code, message = error.code, error.told
         case typer.TyperException():
-            wrong = error.format_message()
+            wrong = error.format_message().replace("Value error, ", "")
             code, message = Code.ARGUMENT_INVALID, with_advice(wrong, Code.ARGUMENT_INVALID)
             if not wrong:
                 return

@@ -20,7 +20,7 @@ from scoring.errors import Code, PlatformError
 from tests.builders.addresses import ALICE, BOB
 from tests.builders.command_line import voice
 from voice_api.settings import ApiSettings, MetricsSettings, ProcessSettings, settings_path
-from voice_api.settings_file import find, key_of
+from voice_api.settings_file import find, key_of, read
 from voice_api.settings_origin import without_access
 
 SECRETS = 'database_url = "postgresql://voice:secret@host/voice"\nredis_url = "redis://:secret@host"\n'
@@ -175,6 +175,20 @@ def test_an_error_about_a_network_shows_no_password_of_it() -> None:
     """What the doctor prints is copied to others."""
     with pytest.raises(PlatformError, match="no subnet of wss://…node is named"):
         subnet_of(ChainSettings(network="wss://user:secret@node"))
+
+
+def test_a_mark_before_the_first_line_is_no_setting(tmp_path: Path) -> None:
+    """As editors of Windows write it, with their ends of lines."""
+    path = tmp_path / "voice.toml"
+    path.write_bytes(b'\xef\xbb\xbfnetwork = "dev"\r\nnetuid = 1\r\n')
+    assert read(path) == {"network": "dev", "netuid": 1}
+
+
+def test_a_choice_that_is_none_is_told_in_one_sentence(tmp_path: Path) -> None:
+    """Without the words of the library that found it."""
+    ended = voice(tmp_path, "doctor", "nothing")
+    assert ended.returncode == 2
+    assert "': 'nothing' is not one of 'validator'," in ended.stderr
 
 
 def test_it_is_told_where_each_setting_comes_from(tmp_path: Path) -> None:
