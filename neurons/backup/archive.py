@@ -29,6 +29,9 @@ _ENCRYPTED = 1
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
 """What is raised for bytes that are no ZIP's, or not those of one that was written here."""
 _PIECE = 1 << 20
+_MOST_LINE = 4_096
+MOST_FILE = 256 << 20
+"""Bytes of one of the store's files, a sound or a receipt."""
 Told = Callable[[str], None]
 """Hears each member's name before it is written, read or put back."""
 
@@ -220,9 +223,25 @@ class Archive:
         with self.member(name) as source:
             while piece := source.read(_PIECE):
                 *whole, rest = (rest + piece).split(b"\n")
-                yield from (line.decode() for line in whole)
+                yield from (self._text(name, line) for line in whole)
+                if len(rest) > _MOST_LINE:
+                    raise self._damaged(name, "one of its lines is too long")
         if rest:
-            yield rest.decode()
+            yield self._text(name, rest)
+
+    def copied_file(self, name: str) -> bytes:
+        """A copy of one of the store's files: none is longer than so many bytes that they fit into memory."""
+        with self.member(f"{COPIES}{name}") as source:
+            data = source.read(MOST_FILE + 1)
+            if len(data) > MOST_FILE:
+                raise self._damaged(f"{COPIES}{name}", f"it has more than {MOST_FILE:,} bytes, and no file of a store has")
+            return data
+
+    def _text(self, name: str, line: bytes) -> str:
+        try:
+            return line.decode()
+        except UnicodeDecodeError as exc:
+            raise self._damaged(name, "it is no text") from exc
 
     @contextmanager
     def _opened(self) -> Iterator[zipfile.ZipFile]:

@@ -73,8 +73,7 @@ def compare_store(archive: Archive, files: StoredFiles, told: Told = lambda _: N
         missing += 1
         if f"{COPIES}{name}" in archive.manifest.members:
             told(name)
-            with archive.member(f"{COPIES}{name}") as source:
-                files.write(name, source.read())
+            files.write(name, archive.copied_file(name))
             put_back += 1
     return StoreState(named, missing, put_back)
 

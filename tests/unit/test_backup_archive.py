@@ -10,17 +10,20 @@ from random import Random
 
 import pytest
 
-from neurons.backup.archive import FORMAT, MANIFEST, Archive, BackedTable, BackupManifest, new_archive
+from neurons.backup import archive as archive_file
+from neurons.backup.archive import COPIES, FORMAT, MANIFEST, STORED, Archive, BackedTable, BackupManifest, new_archive
 from scoring.errors import Code, PlatformError
 
 ROWS = b"".join(b"%d\tsome text of a row\n" % number for number in range(20_000))
 NAME = "tables/rounds"
 
 
-def write(path: Path, rows: bytes = ROWS) -> Path:
-    """A backup with one table."""
+def write(path: Path, rows: bytes = ROWS, **others: bytes) -> Path:
+    """A backup with one table, and other members beside it."""
     with new_archive(path) as archive:
         archive.add(NAME, rows)
+        for name, data in others.items():
+            archive.add(name, data)
         archive.add("competition.toml", b"rules")
         manifest = BackupManifest(
             format=FORMAT,
@@ -139,6 +142,31 @@ def test_a_table_that_is_counted_and_not_there_is_damage(tmp_path: Path) -> None
         new_archive(tmp_path / "a.zip") as archive,
     ):
         archive.close(whole.model_copy(update={"members": {}}))
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        pytest.param(b"ab 1\n\xff\xfe 2\n", "it is no text", id="not UTF-8"),
+        pytest.param(b"a" * 10_000_000, "one of its lines is too long", id="one line"),
+    ],
+)
+def test_a_list_that_is_none_is_damage(tmp_path: Path, data: bytes, words: str) -> None:
+    """It takes no memory, and no unforeseen error ends the restore."""
+    archive = Archive(write(tmp_path / "a.zip", **{STORED: data}))
+    with pytest.raises(PlatformError, match=words) as found:
+        list(archive.lines(STORED))
+    assert found.value.code is Code.BACKUP_DAMAGED
+
+
+def test_a_store_has_no_file_that_fills_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few packed bytes of a stranger's backup may stand for very many."""
+    monkeypatch.setattr(archive_file, "MOST_FILE", 1_000)
+    archive = Archive(write(tmp_path / "a.zip", **{f"{COPIES}short": b"x" * 1_000, f"{COPIES}long": b"x" * 1_001}))
+    assert archive.copied_file("short") == b"x" * 1_000
+    with pytest.raises(PlatformError, match="no file of a store has") as found:
+        archive.copied_file("long")
+    assert found.value.code is Code.BACKUP_DAMAGED
 
 
 def test_no_single_bit_makes_an_unforeseen_error(tmp_path: Path) -> None:

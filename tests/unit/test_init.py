@@ -118,15 +118,16 @@ def test_what_cannot_be_written_is_one_line(
 
 
 def test_whoever_is_asked_is_asked_again_until_it_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With what is set as the default; a secret is typed unseen, and one of the environment stays there."""
+    """With what is set as the default, also the second time; a secret is typed unseen, and one of the environment stays there."""
     monkeypatch.setenv("BT_WALLET", "set")
+    monkeypatch.setenv("VOICE_NETUID", "7")
     monkeypatch.setenv("DATABASE_URL", DATABASE)
-    answers = {SAYS["VOICE_NETUID"]: ["x", "7"], SAYS["BT_NETWORK"]: ["", "test"], SAYS["REDIS_URL"]: [REDIS]}
+    answers = {SAYS["VOICE_NETUID"]: ["x"], SAYS["BT_NETWORK"]: ["", "test"], SAYS["REDIS_URL"]: [REDIS]}
     hidden: set[str] = set()
 
     def ask(question: str, default: str, unseen: bool) -> str:
         hidden.update({question} if unseen else ())
-        return answers[question].pop(0) if question in answers else default
+        return answers[question].pop(0) if answers.get(question) else default
 
     found: dict[str, Any] = collect(ROLE_QUESTIONS["validator"], {"wallet_hotkey": "hot"}, ask)
     of_worker = collect(ROLE_QUESTIONS["worker"], {}, ask)

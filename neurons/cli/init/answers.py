@@ -59,7 +59,7 @@ def _each(questions: RoleQuestions, given: Mapping[str, object], ask: Asker | No
             continue
         default = as_text(known[variable][1]) if variable in known else _default(questions, variable, network)
         value = given[key] if key in given else _asked(questions, variable, default, hidden, ask)
-        value = _checked(questions, variable, value, ask)
+        value = _checked(questions, variable, value, default, ask)
         network = str(value) if variable == "BT_NETWORK" else network
         if value != "":
             yield variable, value
@@ -73,8 +73,8 @@ def _asked(questions: RoleQuestions, variable: str, default: str, hidden: bool, 
     return default
 
 
-def _checked(questions: RoleQuestions, variable: str, value: object, ask: Asker | None) -> object:
-    """The value as the file has it, asked for again until it is one."""
+def _checked(questions: RoleQuestions, variable: str, value: object, default: str, ask: Asker | None) -> object:
+    """The value as the file has it, asked for again until it is one; the default is offered again unless it is what was wrong."""
     while True:
         wrong = "it has no default" if value == "" and variable in questions.needed else problem(questions, variable, value)
         if wrong is None:
@@ -82,7 +82,8 @@ def _checked(questions: RoleQuestions, variable: str, value: object, ask: Asker 
         if ask is None:
             raise PlatformError(Code.SETTING_INVALID, f"setting {variable}: {wrong}")
         typer.echo(f"{wrong}; again", err=True)
-        value = ask(SAYS[variable], "", is_secret(_field(questions, variable).annotation))
+        default = "" if value == default else default
+        value = ask(SAYS[variable], default, is_secret(_field(questions, variable).annotation))
 
 
 def problem(questions: RoleQuestions, variable: str, value: object) -> str | None:
