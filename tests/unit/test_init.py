@@ -102,6 +102,7 @@ def test_a_file_that_is_there_is_replaced_only_when_told(tmp_path: Path) -> None
         pytest.param("miner -y -n dev --api-hotkey 5x", {}, Code.SETTING_INVALID, "VOICE_API_HOTKEY: '5x' is no ss58", id="none"),
         pytest.param("miner", {}, Code.ARGUMENT_INVALID, "no terminal to ask: give --yes", id="nobody there"),
         pytest.param("miner -y -n dev --out file/x", {}, Code.SETTING_INVALID, "file/x cannot be written", id="no folder"),
+        pytest.param("miner -y -n dev --out .", {}, Code.ARGUMENT_INVALID, "is no ordinary file", id="a folder"),
     ],
 )
 def test_what_cannot_be_written_is_one_line(

@@ -111,6 +111,7 @@ def init(
     questions = ROLE_QUESTIONS[role]
     path = (out or SettingsFileSettings().path or Path("voice.toml")).expanduser().absolute()
     if path.exists():
+        _ordinary_or_raise(path)
         confirm(f"{path} is there. Replace it?", force or yes)
     values = collect(questions, options.answers(), None if yes else on_terminal)
     text, settings = _text(role, questions, values, read(path) if path.exists() else {})
@@ -120,6 +121,14 @@ def init(
     lines = _next(path, questions)
     document = {"file": str(path), "role": role.value, "checks": [asdict(each) for each in found], "next": lines}
     answer(as_json, document, lambda: _show(found, lines))
+
+
+def _ordinary_or_raise(path: Path) -> None:
+    """Raise PlatformError(ARGUMENT_INVALID) for a folder, or for a pipe, whose reader would wait for ever."""
+    from scoring.errors import Code, PlatformError
+
+    if not path.is_file():
+        raise PlatformError(Code.ARGUMENT_INVALID, f"{path} is no ordinary file: name another with --out")
 
 
 def _text(
