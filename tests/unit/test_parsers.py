@@ -39,6 +39,7 @@ OURS = {
         *("scoring/model/sketch.py", "workers/sandbox/decode_upload.py", "neurons/cli/miner/check.py"),
     ),
     "the operator's certificates and revocations, as strict as a stranger's": ("voice_api/keys.py",),
+    "the operator's own settings": ("voice_api/settings_file.py", "neurons/cli/init/commands.py"),
     "the reader that the others share": ("scoring/strict_json.py",),
 }
 

@@ -2,8 +2,9 @@
 
 import math
 import socket
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from scoring.errors import Code, PlatformError
+from scoring.store.files import StoredFile
 from scoring.store.folder import FolderFiles
 from scoring.types import Block, RoundNumber
 from voice_api.db.states import QueueName, RefusalClass, WeightOutcome
@@ -143,9 +145,18 @@ def test_a_store_is_added_up_beside_and_not_again_for_an_hour(tmp_path: Path) ->
     for name in ("audio/aa/1.flac", "receipts/bb/2.json", "competitions/3.toml"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"12345")
-    now = [0.0]
-    size = StoreSize(FolderFiles(tmp_path), clock=lambda: now[0])
+    now, asked = [0.0], threading.Event()
+
+    class Waiting(FolderFiles):
+        """A store that tells its files once the first answer was there."""
+
+        def each(self, prefix: str) -> Iterator[StoredFile]:
+            assert asked.wait(10)
+            return super().each(prefix)
+
+    size = StoreSize(Waiting(tmp_path), clock=lambda: now[0])
     assert math.isnan(size.bytes())
+    asked.set()
     until(lambda: size.bytes() == 15)
     (tmp_path / "audio" / "aa" / "4.flac").write_bytes(b"12345")
     assert size.bytes() == 15

@@ -35,7 +35,10 @@ CLOSED = Round(
     state=RoundState.CLOSED,
     pending=0,
 )
-NEAR = {"entrant": "h1@1", "original": "h0@0", "distance": 100, "base": None, "compared": 90_000, "sound": None, "prompts": 0}
+NEAR = {
+    **{"entrant": "h1@1", "original": "h0@0", "distance": 100, "base": None, "by_files": False},
+    **{"compared": 90_000, "sound": None, "prompts": 0},
+}
 TRUST = Trust(frozenset({ME}), frozenset(), verify)
 CHECK = ReceiptCheck(CLOSED, RULES, TRUST)
 
