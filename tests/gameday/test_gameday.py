@@ -12,6 +12,7 @@ from tests.builders.storm_run import run_apart
 from tests.gameday import page, scaled
 from tests.gameday.alerts import Pager
 from tests.gameday.faults import FAULTS, FaultName
+from tests.gameday.run import RESTORE
 from tests.integration.alert_cases import GAME_DAY
 
 RULES = {
@@ -22,15 +23,13 @@ RULES = {
 
 @pytest.mark.e2e
 @pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_each_fault_is_named_told_once_and_over() -> None:
-    """Twelve faults and a lost database on real processes, with a real Prometheus where this machine has one."""
-    status, outcome = run_apart("tests.gameday.run", [], within=570.0)
+@pytest.mark.timeout(300)
+def test_a_fault_is_named_told_once_and_over() -> None:
+    """On real processes, with a real Prometheus where there is one. `make game-day` does the same of all twelve in eight minutes."""
+    some = [FaultName.POSTGRESQL_DOWN, FaultName.CERTIFICATE]
+    status, outcome = run_apart("tests.gameday.run", ["--only", *some, RESTORE], within=280.0)
     assert {name: wrong for name, wrong in outcome["checks"].items() if wrong} == {}
-    assert (status, [row["fault"] for row in outcome["rows"]]) == (
-        0,
-        [each for each in FaultName if each not in outcome["left_out"]],
-    )
+    assert (status, {row["fault"] for row in outcome["rows"]}) == (0, set(some))
 
 
 def test_a_fault_has_the_alert_that_recorded_numbers_give_it() -> None:
