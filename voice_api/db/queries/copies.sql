@@ -40,8 +40,8 @@ where o.id <> $2
 order by f.shared desc, o.commit_block, o.tiebreak, o.id;
 
 -- name: leading
--- The submissions with the highest scores of a track ($2) in a round ($1) and the two before it, at most $4, of one owner $6, each with its
--- sketch by a key ($5). Not submission $3, nor near-copies that no operator released.
+-- The submissions with the highest scores of a track ($2) in a round ($1) and the two before it, each with its sketch by a key ($5).
+-- At most $4 of them, $6 of one owner; not submission $3, nor near-copies that no operator released.
 with scored as (
     select e.submission_id, max(e.score) as score
     from evaluations e
