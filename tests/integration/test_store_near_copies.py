@@ -156,7 +156,7 @@ async def test_nobody_is_near_a_model_by_what_lies_between(pool: Pool, found: tu
 
 
 async def test_nobodys_own_models_hide_a_strangers(pool: Pool, new_submission: Callable[..., NewSubmission]) -> None:
-    """Of one owner only the most alike are compared, the earliest of them first: there is room for who committed before."""
+    """Of one owner only the most alike and the earliest are compared: there is room for who committed before, and it is known who did."""
     hotkeys = [*["mine"] * 5, "mine-too", "stranger"]
     given = [
         new_submission(hotkey=hotkey, public_key=f"{number:064x}", commit_block=Block(100 + number))
@@ -165,11 +165,12 @@ async def test_nobodys_own_models_hide_a_strangers(pool: Pool, new_submission: C
     await Submissions(pool).add(given)
     assert await Registry(pool).replace(a_snapshot(1, **{"mine": "cold", "mine-too": "cold", "stranger": "warm"}))
     rows = await Submissions(pool).page()
+    shared = {rows[0].id: (1, 2), rows[-1].id: (1,)}
     async with pool.connection() as connection:
         for row in rows:
-            await keep_sketch(connection, row.id, SketchRecord(1, (1,) if row.hotkey == "stranger" else (1, 2, 3), b"s"))
+            await keep_sketch(connection, row.id, SketchRecord(1, shared.get(row.id, (1, 2, 3)), b"s"))
     alike = await NearCopies(pool).alike(SubmissionId(999), like(1, 2, 3))
-    assert [row.owner.submission_id for row in alike] == [*(row.id for row in rows[:4]), rows[-1].id]
+    assert [row.owner.submission_id for row in alike] == [*(row.id for row in rows[1:5]), rows[0].id, rows[-1].id]
 
 
 async def test_sounds_of_a_round_are_found_by_prompt(pool: Pool, found: tuple[SubmissionId, SubmissionId]) -> None:

@@ -14,7 +14,7 @@ from voice_api.db.database import Connection, Pool, read, sql
 MOST_ALIKE = 16
 """So many sketches are compared, those that share most bands: near-copies share most of them, strangers hardly ever one."""
 MOST_OF_ONE_OWNER = 4
-"""Of them of one coldkey."""
+"""Of them of one coldkey, and its earliest."""
 
 MOST_LEADING = 6
 """So many of a track's best are compared whatever their sketches say: whoever copies copies what earns."""

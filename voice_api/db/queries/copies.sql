@@ -5,7 +5,8 @@ select id, secret from sketch_keys order by id desc limit 1;
 -- name: alike
 -- Sketches by a key ($4) that share bands with one ($1), those with most first, at most $3, each with the submission that it stands for.
 -- A copy and a near-copy stand for their original; one that an operator released stands for itself. Not those of submission $2.
--- At most $5 of one coldkey: nobody's own models, its asker's least of all, may fill the list before a stranger's earlier one.
+-- At most $5 of one coldkey and its earliest: nobody's own models, its asker's least of all, may fill the list before a stranger's earlier
+-- one, and who came first is known by its first.
 -- Nor those of near-copies by their weights: who is near such a one need not be near its original, whose own sketch tells that. Else
 -- anybody could set an honest model aside by a model between it and an earlier one.
 with near as (
@@ -22,12 +23,13 @@ with near as (
       )
 ), of_owner as (
     select submission_id, shared,
-           row_number() over (partition by coalesce(h.coldkey, s.hotkey) order by shared desc, submission_id) as number
+           row_number() over (partition by coalesce(h.coldkey, s.hotkey) order by shared desc, submission_id) as number,
+           row_number() over (partition by coalesce(h.coldkey, s.hotkey) order by submission_id) as age
     from near
     join submissions s on s.id = submission_id
     left join coldkeys h on h.hotkey = s.hotkey
 ), found as (
-    select submission_id, shared from of_owner where number <= $5 order by shared desc, submission_id limit $3
+    select submission_id, shared from of_owner where number <= $5 or age = 1 order by shared desc, submission_id limit $3
 )
 select o.id as submission_id, o.hotkey, h.coldkey, o.commit_block, o.tiebreak, s.repo, s.revision, k.sketch
 from found f
