@@ -1,7 +1,6 @@
 """The table of docs/operations.md: `python -m tests.gameday.page RUN.json` keeps a game day's run, and writes its table anew."""
 
 import json
-import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -53,6 +52,6 @@ def rendered(page: str, run: Mapping[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    shutil.copyfile(Path(sys.argv[1]), KEPT)
-    kept = json.loads(KEPT.read_text(encoding="utf-8"))
+    kept = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    KEPT.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     PAGE.write_text(rendered(PAGE.read_text(encoding="utf-8"), kept), encoding="utf-8")
