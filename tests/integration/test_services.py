@@ -49,6 +49,46 @@ service.stop()
     assert not (server_folder / "restarted" / "postmaster.pid").exists()
 
 
+def test_a_second_user_leaves_the_server_to_the_first(server_folder: Path) -> None:
+    """Who starts a server that runs shares it, and stops it only as its last user; users that were killed do not count."""
+    program = """
+import asyncio, sys
+from pathlib import Path
+from neurons.localnet.services import start_postgres
+from voice_api.db.database import connection_to
+async def answer(url):
+    async with connection_to(url) as connection:
+        return await connection.fetchval("select 7")
+service = start_postgres(Path(sys.argv[1]))
+for _ in sys.stdin:
+    print(asyncio.run(answer(service.url)), flush=True)
+service.stop()
+"""
+    folder = server_folder / "shared"
+
+    def user() -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", program, str(folder)]
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def answers(process: subprocess.Popen[str]) -> bool:
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write("?\n")
+        process.stdin.flush()
+        return process.stdout.readline() == "7\n"
+
+    with user() as killed:
+        assert answers(killed)
+        killed.kill()
+    with user() as first:
+        assert answers(first)
+        with user() as second:
+            assert answers(second)
+            second.communicate(timeout=30)
+        assert answers(first)
+        first.communicate(timeout=30)
+    assert not (folder / "postmaster.pid").exists()
+
+
 def test_folders_with_blanks_and_quotes(server_folder: Path) -> None:
     """Both servers start in a folder whose name a shell or a URL would take apart, stop, and leave no temporary path."""
     program = """
