@@ -69,31 +69,41 @@ def an_attempt(outcome: WeightOutcome, block: int = 9, first: float = 0.25, appl
 
 SET = vectors.Given(9, Hotkey("v"), ((0, 21_845), (2, 65_535)), frozenset())
 OPENED = vectors.Given(15, Hotkey("v"), ((0, 21_845), (2, 65_535)), frozenset(), sealed_in=9)
+EARLIER = vectors.Given(8, Hotkey("v"), ((0, 21_845), (2, 65_535)), frozenset(), sealed_in=2)
 SEALED = frozenset({(Hotkey("v"), 9)})
 
 
 @pytest.mark.parametrize(
-    ("seen", "attempt", "right"),
+    ("seen", "kept", "right"),
     [
-        pytest.param(vectors.History([SET], frozenset()), an_attempt(WeightOutcome.SET), True, id="set"),
+        pytest.param(vectors.History([SET], frozenset()), [an_attempt(WeightOutcome.SET)], True, id="set"),
         pytest.param(
-            vectors.History([SET], frozenset()), an_attempt(WeightOutcome.SET, first=0.5), False, id="set, but another vector"
+            vectors.History([SET], frozenset()), [an_attempt(WeightOutcome.SET, first=0.5)], False, id="set, but another vector"
         ),
-        pytest.param(vectors.History([SET], frozenset()), an_attempt(WeightOutcome.SENDING), True, id="not known yet"),
-        pytest.param(vectors.History([SET], frozenset()), an_attempt(WeightOutcome.FAILED), False, id="thought failed"),
-        pytest.param(vectors.History([], frozenset()), an_attempt(WeightOutcome.SET), False, id="thought set"),
-        pytest.param(vectors.History([], SEALED), an_attempt(WeightOutcome.PENDING), True, id="waits"),
-        pytest.param(vectors.History([OPENED], SEALED), an_attempt(WeightOutcome.APPLIED, applied=16), True, id="applied"),
+        pytest.param(vectors.History([SET], frozenset()), [an_attempt(WeightOutcome.SENDING)], True, id="not known yet"),
+        pytest.param(vectors.History([SET], frozenset()), [an_attempt(WeightOutcome.FAILED)], False, id="thought failed"),
+        pytest.param(vectors.History([], frozenset()), [an_attempt(WeightOutcome.SET)], False, id="thought set"),
+        pytest.param(vectors.History([], SEALED), [an_attempt(WeightOutcome.PENDING)], True, id="waits"),
+        pytest.param(vectors.History([OPENED], SEALED), [an_attempt(WeightOutcome.APPLIED, applied=16)], True, id="applied"),
         pytest.param(
-            vectors.History([OPENED], SEALED), an_attempt(WeightOutcome.APPLIED, applied=14), False, id="applied too early"
+            vectors.History([OPENED], SEALED), [an_attempt(WeightOutcome.APPLIED, applied=14)], False, id="applied too early"
         ),
-        pytest.param(vectors.History([OPENED], SEALED), an_attempt(WeightOutcome.EXPIRED), False, id="thought expired"),
-        pytest.param(vectors.History([SET], SEALED), an_attempt(WeightOutcome.EXPIRED), True, id="expired"),
+        pytest.param(vectors.History([OPENED], SEALED), [an_attempt(WeightOutcome.EXPIRED)], False, id="thought expired"),
+        pytest.param(vectors.History([EARLIER], SEALED), [an_attempt(WeightOutcome.EXPIRED)], True, id="expired"),
+        pytest.param(
+            vectors.History([SET], frozenset()), [an_attempt(WeightOutcome.EXPIRED)], False, id="plain, and thought expired"
+        ),
+        pytest.param(
+            vectors.History([SET], frozenset({(Hotkey("v"), 20)})),
+            [an_attempt(WeightOutcome.EXPIRED), an_attempt(WeightOutcome.PENDING, block=20)],
+            True,
+            id="the last plain ones, looked at when sealing had begun",
+        ),
     ],
 )
-def test_what_a_validator_believes_is_judged(seen: vectors.History, attempt: WeightAttempt, right: bool) -> None:
+def test_what_a_validator_believes_is_judged(seen: vectors.History, kept: list[WeightAttempt], right: bool) -> None:
     """Its word on each attempt is held against what the chain did."""
-    assert (vectors.mistaken(seen, Hotkey("v"), [attempt]) == []) is right
+    assert (vectors.mistaken(seen, Hotkey("v"), kept) == []) is right
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,8 @@ def mistaken(seen: History, hotkey: Hotkey, kept: Sequence[WeightAttempt]) -> li
     """Where a validator is wrong about what became of its weights.
 
     Of one that is still being sent it need not know yet; sealed ones that counted for a moment, until its next ones did, or that are
-    the same as those of before and were opened while it did not look, may be taken for expired.
+    the same as those of before and were opened while it did not look, may be taken for expired. So may the last plain ones, where
+    their answer was lost and sealing had begun when it looked.
     """
     mine = [given for given in seen.given if given.hotkey == hotkey]
     sealed = {block for whose, block in seen.sealed if whose == hotkey}
@@ -117,6 +118,9 @@ def _is_so(attempt: WeightAttempt, mine: Sequence[Given], sealed: set[int]) -> b
         case WeightOutcome.APPLIED:
             return any(given.vector == vector and given.block <= (attempt.applied_block or 0) for given in mine)
         case WeightOutcome.EXPIRED:
+            plain = max((given.block for given in mine if given.sealed_in is None), default=None)
+            if attempt.block == plain:
+                return bool(sealed) and min(sealed) > plain
             counted_before = any(given.vector == vector for given in mine[:-1])
             return attempt.block in sealed and (mine[-1].sealed_in != attempt.block or counted_before)
         case _:
