@@ -1,6 +1,7 @@
 """The images of `make compose-check`: ours, built as the compose file says, and a stand-in for one that no registry here gives."""
 
 import importlib.util
+import re
 import shutil
 import tempfile
 import time
@@ -23,7 +24,7 @@ _STAND_IN_FILE = "FROM python:3.11-slim-bookworm\nCOPY valkey-server valkey-cli 
 
 def build(engine: Engine, flags: list[str]) -> None:
     """Build the image of each target that the compose file names, and say how large it is."""
-    built = {service["image"]: service["build"] for service in _services().values() if "build" in service}
+    built = {local(service["image"]): service["build"] for service in _services().values() if "build" in service}
     for image, options in built.items():
         extras = ["--build-arg", "EXTRAS=demo", "--build-arg", f"FAMILIES={FAMILY}"] if options["target"] == _WORKER else []
         target = ("--file", options["dockerfile"], "--target", options["target"])
@@ -31,6 +32,11 @@ def build(engine: Engine, flags: list[str]) -> None:
         execute((*engine.build, *flags, *extras, *target, "--tag", image, "."), limit=_BUILD_SECONDS)
         size = execute((engine.name, "image", "inspect", "--format", "{{.Size}}", image))
         console.print(f"built {image}: {int(size) / 1e6:,.0f} MB in {time.monotonic() - started:.0f} s")
+
+
+def local(image: str) -> str:
+    """The image that a service runs where no variable names another one."""
+    return re.sub(r"^\$\{\w+:-(.+)\}$", r"\1", image)
 
 
 def redis_image(engine: Engine, flags: list[str]) -> str:

@@ -77,7 +77,8 @@ def test_each_process_has_an_image_of_its_own() -> None:
     assert {service["build"]["dockerfile"] for service in BUILT.values()} == {"docker/Dockerfile"}
     assert set(_stages()) - targets == {"wheel", "base", "daemon"}
     assert [service["image"] for service in BUILT.values()] == [
-        f"voice-subnet/{service['build']['target']}" for service in BUILT.values()
+        f"${{VOICE_IMAGE_{target.upper().replace('-', '_')}:-voice-subnet/{target}}}"
+        for target in (service["build"]["target"] for service in BUILT.values())
     ]
 
 
