@@ -187,6 +187,15 @@ class BackupSettings(StoreSettings):
         return self.store_place or self.data / "store"
 
 
+class ReleaseSettings(ProcessSettings):
+    """The release key's address, and how long a release is to be known before this node takes it."""
+
+    key: HotkeyAddress | None = Field(default=None, validation_alias="VOICE_RELEASE_KEY")
+    hold_back_hours: float = Field(default=24.0, ge=0, le=8_760, validation_alias="VOICE_HOLD_BACK_HOURS")
+    hold_back_security_hours: float = Field(default=2.0, ge=0, le=8_760, validation_alias="VOICE_HOLD_BACK_SECURITY_HOURS")
+    """The same of a release that mends a weakness."""
+
+
 class LogFormat(StrEnum):
     """The form of the logs: for people, or for machines."""
 

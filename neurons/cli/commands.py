@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, CommandEntry] = {
     "demo": CommandEntry("neurons.cli.dev.demo:demo", LISTEN, "Run the whole network on this machine"),
     "say": CommandEntry("neurons.cli.say:say", LISTEN, "Hear a sentence in the king's voice, or another submission's"),
     "upgrade": CommandEntry("neurons.cli.doctor.upgrade:app", RUN, "Whether this release may take over this node."),
+    "release": CommandEntry("neurons.cli.operator.release:app", RUN, "Signed records of releases."),
     "doctor": CommandEntry(
         "neurons.cli.doctor.commands:doctor", LOOK, "Look at every part of this node and say what is wrong and what to do"
     ),

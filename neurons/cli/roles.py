@@ -19,6 +19,7 @@ ROLES: Mapping[str, tuple[type[ProcessSettings], ...]] = {
     "dispatcher": (service.DispatcherSettings, *_DAEMON),
     "store": (own.RetentionSettings, *_EVERY),
     "backup": (own.BackupSettings, *_EVERY),
+    "release": (own.ReleaseSettings, *_EVERY),
     "miner": (own.MinerSettings, *_DAEMON),
 }
 """The classes that the processes, and the commands, of a role read."""

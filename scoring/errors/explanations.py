@@ -237,5 +237,17 @@ EXPLANATIONS: dict[Code, Explanation] = {
         "A newer release made this; this one does not know its schema.",
         "Install that release or a newer one; or go back by a restore point, see docs/operations.md, Upgrades and going back.",
     ),
+    Code.RELEASE_INVALID: Explanation(
+        "The record of a release is not signed by the release key, or has no form of one.",
+        "Run nothing of it. Compare VOICE_RELEASE_KEY with the address that the project publishes, and where the record came from.",
+    ),
+    Code.RELEASE_HELD_BACK: Explanation(
+        "The release is too young for this node.",
+        "Wait: the updater asks again. VOICE_HOLD_BACK_HOURS says for how long a release is held back.",
+    ),
+    Code.RELEASE_NOT_NEWER: Explanation(
+        "The release is not newer than what this node has taken.",
+        "Nothing is to be done for the same version. An older one comes from an old copy: see where VOICE_RELEASE_URL leads.",
+    ),
     Code.INTERNAL: Explanation("The service failed.", "Report it with the request id."),
 }
