@@ -1,8 +1,9 @@
 """`make bench-demo`: how long the install and the demo take, what they need, and what judging costs per second of speech.
 
-Prints a table; nothing here passes or fails. Usage: python -m benchmarks.bench_demo [--no-install]
+Prints a table; nothing here passes or fails.
 """
 
+import argparse
 import subprocess
 import sys
 import tempfile
@@ -102,8 +103,11 @@ def stages(folder: Path) -> dict[str, float]:
 
 def main() -> None:
     """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--no-install", action="store_true", help="the demo alone, without a fresh environment")
+    asked = parser.parse_args()
     table = Table("what", "measured", title="make bench-demo")
-    if "--no-install" not in sys.argv:
+    if not asked.no_install:
         table.add_row("install from the package cache", f"{install_seconds():.0f} s")
     with tempfile.TemporaryDirectory(prefix="voice-bench-") as parent:
         folder = Path(parent) / "network"

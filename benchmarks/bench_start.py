@@ -1,8 +1,9 @@
 """`make bench-start`: how long a command of `voice` takes to start, beside an interpreter that does nothing and one that imports Typer.
 
-Prints a table of the shortest of several runs; nothing here passes or fails. Usage: python -m benchmarks.bench_start [RUNS]
+Prints a table of the shortest of several runs; nothing here passes or fails.
 """
 
+import argparse
 import subprocess
 import sys
 import time
@@ -30,8 +31,11 @@ def _seconds(program: str, arguments: str, runs: int) -> float:
     return shortest
 
 
-def main(runs: int = 7) -> None:
+def main() -> None:
     """Measure each, and print seconds and ratios."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="?", type=int, default=7, help="of each command")
+    runs = parser.parse_args().runs
     nothing = _seconds("pass", "", runs)
     rows = [(_BARE[0], nothing), (_BARE[1], _seconds("import typer", "", runs))]
     rows += [(f"voice {arguments}", _seconds(_VOICE, arguments, runs)) for arguments in _COMMANDS]
@@ -42,4 +46,4 @@ def main(runs: int = 7) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:2]))
+    main()

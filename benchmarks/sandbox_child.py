@@ -46,8 +46,16 @@ def without_walls() -> None:
     vars(serve)["close_memory"] = lambda _walls: None
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Serve as the sandbox that started this orders; a help is answered without a sandbox."""
+    if sys.argv[1:] == ["--help"]:
+        sys.stdout.write(f"usage: sandbox_child.py [bare] ORDERS ANSWERS\n\n{__doc__}\n")
+        return
     if sys.argv[1:-2] == ["bare"]:
         without_walls()
     with os.fdopen(int(sys.argv[-2]), "rb") as orders, os.fdopen(int(sys.argv[-1]), "wb") as answers:
         serve.serve(orders, answers, loader)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,11 +1,11 @@
 """The least that could serve the leaderboard: FastAPI and asyncpg, one route, the same queries, the same bytes.
 
-Usage: python -m benchmarks.service_bare PORT, with DATABASE_URL set, and in BENCH_HEAD what the answer begins with, up to its rows
+It takes DATABASE_URL from the environment, and from BENCH_HEAD what the answer begins with, up to its rows.
 """
 
+import argparse
 import json
 import os
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -97,4 +97,6 @@ def _time(value: datetime) -> str:
 
 
 if __name__ == "__main__":
-    uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning", access_log=False)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("port", type=int)
+    uvicorn.run(app, host="127.0.0.1", port=parser.parse_args().port, log_level="warning", access_log=False)

@@ -1,8 +1,9 @@
 """A real `voice worker` whose evaluation is nothing: every claim is given the same verdict at once.
 
-Usage: python -m benchmarks.service_worker, in the environment of a worker
+Its settings are a worker's, of the environment.
 """
 
+import argparse
 from datetime import timedelta
 from typing import Any, cast
 
@@ -55,6 +56,7 @@ def nothing() -> str:
 
 def run() -> None:
     """Work until SIGTERM."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     logs.configure()
     settings = WorkerSettings()
     sandbox = Sandbox(settings.data / "scratch")

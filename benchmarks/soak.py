@@ -1,8 +1,6 @@
-"""Memory of a judging process: does it grow with what it judged? In a process of its own, which does nothing else.
+"""Memory of a judging process: does it grow with what it judged? In a process of its own, which does nothing else."""
 
-Usage: python -m benchmarks.soak 10000
-"""
-
+import argparse
 import json
 import math
 import subprocess
@@ -85,8 +83,10 @@ def soak_elsewhere(samples: int) -> MemoryGrowth:
 
 def main() -> None:
     """Judge so many samples; print the growth as JSON."""
-    console = Console(stderr=True)
-    found = soak(evaluation(), int(sys.argv[1]), lambda done, mib: console.print(f"{done} samples judged, {mib:.0f} MiB"))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("samples", type=int, help="judged at least")
+    samples, console = parser.parse_args().samples, Console(stderr=True)
+    found = soak(evaluation(), samples, lambda done, mib: console.print(f"{done} samples judged, {mib:.0f} MiB"))
     print(json.dumps(asdict(found)))  # noqa: T201
 
 

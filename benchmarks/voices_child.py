@@ -1,5 +1,6 @@
 """The child of `make bench-voices`: it loads a voice and says prompts outside of any sandbox, with what a guest imports and no more."""
 
+import argparse
 import json
 import re
 import sys
@@ -45,7 +46,9 @@ def peak_bytes() -> int:
 
 def main() -> None:
     """A line when the first sample is there, and what all of it needed as a line of JSON."""
-    family, folder, parts, prompts, batch = json.loads(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("order", type=json.loads, help="JSON: family, model folder, parts' folder, prompts, batch")
+    family, folder, parts, prompts, batch = parser.parse_args().order
     loader, began = adapter(family), time.process_time()
     model = loader(Path(folder), Path(parts) if parts else None, 1, "float32")
     loaded = time.process_time()

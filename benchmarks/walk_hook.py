@@ -1,11 +1,11 @@
 """Runs a module as `python -m` would, and notes which modules of the product it enters; started by `benchmarks.structure` alone.
 
-Usage: python walk_hook.py ROOT OUT MODULE [ARGUMENT …]. Each line of a file in OUT, which is named after the first argument, is
-`<walk> <file>`, written when a file is first entered: walk `process` is the whole process, `sample` what runs between the judging of
-a model's samples and the signature of the receipt, in that thread and in those that the judges start. What runs while a module is
-imported does not count.
+Each line of a file in the folder OUT, which is named after the first argument, is `<walk> <file>`, written when a file is first entered:
+walk `process` is the whole process, `sample` what runs between the judging of a model's samples and the signature of the receipt, in that
+thread and in those that the judges start. What runs while a module is imported does not count.
 """
 
+import argparse
 import os
 import runpy
 import sys
@@ -69,7 +69,12 @@ def _importing(frame: FrameType | None) -> bool:
 
 def main() -> None:
     """Watch this process and its threads from here on."""
-    root, out, module, *arguments = sys.argv[1:]
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("root", "out", "module"):
+        parser.add_argument(name)
+    parser.add_argument("arguments", nargs=argparse.REMAINDER)
+    asked = parser.parse_args()
+    root, out, module, arguments = asked.root, asked.out, asked.module, asked.arguments
     sys.argv = [module, *arguments]
     sys.path.insert(0, os.getcwd())  # noqa: PTH109 - as `python -m` does
     with Path(out, f"{arguments[0]}-{os.getpid()}").open("a", encoding="utf-8") as notes:
