@@ -213,6 +213,15 @@ def same_class(one: str, other: str, rules: AuditRules, device: Device) -> bool:
     return rest[0] == rest[1]
 
 
+def why_nearly(there: str, here: str) -> str:
+    """Why the scores of two machines, as receipts describe them, are compared within a tolerance: they differ, or no class lists them."""
+    if there.split(", ")[:_NAME] == here.split(", ")[:_NAME]:
+        why = f"This machine is like the one that judged it ({here}), but the rules list it in no class that computes alike"
+    else:
+        why = f"It was judged on other hardware or software ({there}; here {here})"
+    return f"{why}: scores are compared within a tolerance."
+
+
 def tolerance(machine: str, rules: AuditRules, device: Device) -> Micro:
     """What is forgiven of a sample's score that a machine found, where one of another class finds another."""
     listed = class_of(machine, rules, device)

@@ -17,7 +17,7 @@ from prompts.groups import Group, GroupKind
 from scoring.competition import AuditRules, HardwareClass, Profile, load
 from scoring.errors import Code, PlatformError
 from scoring.receipts import receipt
-from scoring.receipts.audit import SAMPLE_TOLERANCE, mean_tolerance, near, part, same_class, tolerance
+from scoring.receipts.audit import SAMPLE_TOLERANCE, mean_tolerance, near, part, same_class, tolerance, why_nearly
 from scoring.receipts.certificate import Certificate, Trust, issue
 from scoring.receipts.receipt import Circumstances, Finding, Placement, ReceiptInvalid, Signed, Subject
 from scoring.report import EvaluationReport, Factor, Gate
@@ -396,6 +396,22 @@ def test_speech_on_a_card_is_of_a_class_that_lists_it() -> None:
     assert tolerance(WITH_CARD, CARDS, "cuda") == 300_000
     assert tolerance(WITH_CARD, CARDS, "cpu") == 100_000
     assert tolerance(MACHINE, CARDS, "cuda") == SAMPLE_TOLERANCE
+
+
+@pytest.mark.parametrize(
+    ("here", "words"),
+    [
+        pytest.param(MACHINE, "the rules list it in no class", id="the same"),
+        pytest.param(MACHINE.replace("EPYC", "Ryzen"), "the rules list it in no class", id="called otherwise"),
+        pytest.param(
+            MACHINE.replace("25/1", "25/2"), f"judged on other hardware or software ({MACHINE}; here", id="another processor"
+        ),
+        pytest.param(MACHINE.replace("threads 1", "threads 2"), "other hardware or software", id="more threads"),
+    ],
+)
+def test_a_reader_is_told_why_scores_are_compared_nearly(here: str, words: str) -> None:
+    """Nobody reads of other hardware where both machines are described alike."""
+    assert words in why_nearly(MACHINE, here)
 
 
 def test_a_tolerance_of_its_own() -> None:

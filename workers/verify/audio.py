@@ -8,7 +8,18 @@ from scoring.audio.spoken import Spoken
 from scoring.competition import Profile
 from scoring.errors import Code, PlatformError
 from scoring.judges.panel import Panel
-from scoring.receipts.audit import Difference, ReceiptPart, exact, flagged, mean_tolerance, near, part, same_class, tolerance
+from scoring.receipts.audit import (
+    Difference,
+    ReceiptPart,
+    exact,
+    flagged,
+    mean_tolerance,
+    near,
+    part,
+    same_class,
+    tolerance,
+    why_nearly,
+)
 from scoring.receipts.store import AudioStore
 from scoring.report import EvaluationReport, SampleReport
 from scoring.types import Micro
@@ -58,19 +69,14 @@ def judge_again(
         is_whole = len(chosen.groups) == len(case.groups)
         rows = [*exact(chosen.report, found), *(flagged(chosen.report, found) if is_whole else ())]
         return VerifyOutcome(tuple(rows), deviation=deviation)
-    return VerifyOutcome(tuple(near(chosen.report, found, forgiven)), (other_hardware(case),), deviation=deviation)
+    note = why_nearly(case.statement.circumstances.hardware, describe_hardware())
+    return VerifyOutcome(tuple(near(chosen.report, found, forgiven)), (note,), deviation=deviation)
 
 
 def is_same_hardware(case: Case) -> bool:
     """Whether the rules list this machine and the receipt's in one class, with the same software."""
     there = case.statement.circumstances.hardware
     return same_class(there, describe_hardware(), case.competition.audits, case.rules.synthesis.device)
-
-
-def other_hardware(case: Case) -> str:
-    """A note on the meaning of a comparison across hardware."""
-    there = case.statement.circumstances.hardware
-    return f"It was judged on other hardware ({there}; here {describe_hardware()}): scores are compared within a tolerance."
 
 
 def _kept(samples: Sequence[SampleReport], store: AudioStore) -> tuple[dict[str, Spoken], list[Difference]]:
