@@ -175,6 +175,8 @@ class BackupSettings(StoreSettings):
     """`voice backup run`: between two backups."""
     keep: int = Field(default=7, ge=1, le=10_000, validation_alias="VOICE_BACKUP_KEEP")
     """`voice backup run`: backups that stay."""
+    keep_points: int = Field(default=3, ge=1, le=10_000, validation_alias="VOICE_RESTORE_POINTS_KEEP")
+    """`voice db upgrade`: restore points that stay."""
 
     @property
     def folder(self) -> Path:

@@ -1,4 +1,4 @@
-"""Backups at their time: one whenever the newest is old enough, and of all so many stay."""
+"""Backups at their time: one whenever the newest is old enough, and of all so many stay; of restore points, too."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -14,8 +14,10 @@ from scoring.errors import VoiceError
 from voice_api.runtime.process_metrics import BackupMetrics
 
 log = structlog.get_logger()
-_NAME = re.compile(r"voice-(\d{8}T\d{6}Z)(-\d+)?\.zip")
-"""Of a backup that was made at its time; a restore point has a label, and nobody counts it."""
+_TIMED = re.compile(r"voice-(\d{8}T\d{6}Z)(-\d+)?\.zip")
+"""Of a backup that was made at its time."""
+_POINT = re.compile(r"voice-(\d{8}T\d{6}Z)-before-\w+(-\d+)?\.zip")
+"""Of a restore point, by the schema that came after it."""
 _LOOK = timedelta(minutes=1)
 _RETRY = timedelta(minutes=10)
 """Between two tries of a backup that failed."""
@@ -40,17 +42,29 @@ class KeptBackup:
 
 def kept(folder: Path) -> list[KeptBackup]:
     """The backups of a folder that were made at their time, oldest first."""
-    found = ((path, _NAME.fullmatch(path.name)) for path in folder.glob("voice-*.zip"))
-    rows = [KeptBackup(path, datetime.strptime(name[1], "%Y%m%dT%H%M%S%z")) for path, name in found if name]
+    return _named(folder, _TIMED)
+
+
+def _named(folder: Path, name: re.Pattern[str]) -> list[KeptBackup]:
+    found = ((path, name.fullmatch(path.name)) for path in folder.glob("voice-*.zip"))
+    rows = [KeptBackup(path, datetime.strptime(said[1], "%Y%m%dT%H%M%S%z")) for path, said in found if said]
     return sorted(rows, key=lambda row: (row.at, row.path.stat().st_mtime_ns))
 
 
 def clear(folder: Path, keep: int) -> list[Path]:
     """Remove all but the newest `keep`; which went. Restore points, and what others put there, stay."""
-    gone = [row.path for row in kept(folder)[:-keep]]
-    for path in gone:
-        path.unlink(missing_ok=True)
-    return gone
+    return _removed(kept(folder)[:-keep])
+
+
+def clear_points(folder: Path, keep: int) -> list[Path]:
+    """Remove all restore points but the newest `keep`; which went. Backups, and what others put there, stay."""
+    return _removed(_named(folder, _POINT)[:-keep])
+
+
+def _removed(rows: list[KeptBackup]) -> list[Path]:
+    for row in rows:
+        row.path.unlink(missing_ok=True)
+    return [row.path for row in rows]
 
 
 async def run(make: Make, folder: Path, policy: BackupPolicy, *, stop: Shutdown, metrics: BackupMetrics) -> None:

@@ -170,18 +170,22 @@ def upgrade(
 ) -> None:
     """Bring the database's schema to its newest version.
 
-    Before it changes a database that holds something it makes a backup in VOICE_BACKUPS: no migration is undone in another way.
+    Before it changes a database that holds something it makes a backup in VOICE_BACKUPS, a restore point: no migration is undone in another
+    way. Of restore points the newest VOICE_RESTORE_POINTS_KEEP stay.
     """
     from voice_api.db import migrate
 
     settings = BackupSettings()
     url = settings.database_url.get_secret_value()
     if keep:
+        from neurons.backup.keep import clear_points
         from neurons.backup.restore_point import restore_point
 
         made = asyncio.run(restore_point(url, settings.folder, datetime.now(UTC), to=migrate.head()))
         if made is not None:
             typer.echo(f"restore point: {made.path}", err=True)
+            for gone in clear_points(settings.folder, settings.keep_points):
+                typer.echo(f"removed, as newer ones are kept: {gone}", err=True)
     asyncio.run(migrate.upgrade(url))
 
 

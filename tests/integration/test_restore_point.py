@@ -62,6 +62,19 @@ async def test_one_is_made_before_a_schema_changes(empty_database_url: str, tmp_
     assert points(tmp_path) == [point]
 
 
+async def test_old_ones_go_once_the_new_one_is_whole(empty_database_url: str, tmp_path: Path) -> None:
+    """The newest stay, as many as are asked for."""
+    await at(empty_database_url, OLD)
+    (tmp_path / "points").mkdir()
+    old = [tmp_path / "points" / f"voice-2026010{day}T000000Z-before-0013.zip" for day in (1, 2)]
+    for path in old:
+        path.touch()
+    ended = await upgrade(tmp_path, empty_database_url, VOICE_RESTORE_POINTS_KEEP="2")
+    assert ended.returncode == 0
+    assert (len(points(tmp_path)), points(tmp_path)[0]) == (2, old[1])
+    assert f"removed, as newer ones are kept: points/{old[0].name}" in ended.stderr
+
+
 async def test_a_new_database_needs_none(empty_database_url: str, tmp_path: Path) -> None:
     """There is nothing to go back to."""
     assert (await upgrade(tmp_path, empty_database_url)).returncode == 0

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from neurons.backup.archive import BackupManifest
 from neurons.backup.create import MadeBackup
-from neurons.backup.keep import BackupPolicy, clear, kept, run
+from neurons.backup.keep import BackupPolicy, clear, clear_points, kept, run
 from neurons.shutdown import Shutdown
 from scoring.errors import Code, PlatformError
 from voice_api.runtime.process_metrics import BackupMetrics
@@ -42,6 +42,25 @@ def test_the_newest_stay_and_what_is_none_of_them_does(tmp_path: Path) -> None:
     assert [backup.at for backup in kept(tmp_path)] == [*days, days[3]]
     assert set(clear(tmp_path, keep=2)) == {files[0], files[1], files[3]}
     assert set(tmp_path.iterdir()) == others | {files[2], twice}
+
+
+def test_of_restore_points_the_newest_stay(tmp_path: Path) -> None:
+    """Whatever schema they are named after; backups, half-written files and strange ones are not counted, and never go."""
+    days = [datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2, 3, 4)]
+    points = [
+        a_backup(tmp_path, at, label)
+        for at, label in zip(days, ("-before-9", "-before-0017", "-before-0016", "-before-0018"), strict=True)
+    ]
+    others = {
+        a_backup(tmp_path, days[0]),
+        tmp_path / ".voice-20260101T000000Z-before-0016.zip.unfinished",
+        tmp_path / "before-0016.zip",
+    }
+    for path in others:
+        path.touch()
+    assert clear_points(tmp_path, keep=2) == points[:2]
+    assert set(tmp_path.iterdir()) == others | set(points[2:])
+    assert clear_points(tmp_path, keep=2) == []
 
 
 class Stop(Shutdown):

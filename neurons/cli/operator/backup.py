@@ -119,7 +119,7 @@ def run(
     ] = None,
     folder: Folder = None,
 ) -> None:
-    """Make a backup whenever the newest is old enough, and keep so many, until it is stopped. Restore points stay whatever their number."""
+    """Make a backup whenever the newest is old enough, and keep so many, until it is stopped. Restore points are not counted."""
     from neurons.backup import create as backup
     from neurons.backup import keep as keeping
     from neurons.cli.daemons import run_daemon
