@@ -1,5 +1,6 @@
 """One line an incident: a warning that says again what was said is left out, and counted in the next that is written."""
 
+import logging
 import time
 from collections.abc import Callable, Hashable
 
@@ -13,6 +14,7 @@ _MOST = 1000
 _WARNINGS = frozenset({"warning", "error"})
 _EACH_TIME = frozenset({"timestamp", "pause", "retry_in"})
 """What differs from time to time of one incident."""
+_LEFT_OUT = "repeated"
 
 
 class Repeats:
@@ -40,3 +42,34 @@ class Repeats:
             del self._said[next(iter(self._said))]
         self._said[same] = now, 0
         return {**event, "repeated": left_out} if left_out else event
+
+
+class LibraryRepeats(logging.Filter):
+    """The same for what libraries log, by its logger, its words and the ids of the job at hand; `told` hands the count on."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._repeats = Repeats(clock)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a record is written."""
+        event = {
+            **structlog.contextvars.get_contextvars(),
+            "event": record.getMessage(),
+            "logger": record.name,
+            "level": record.levelname.lower(),
+            "exc_info": record.exc_info,
+            "stack_info": record.stack_info,
+        }
+        try:
+            found = self._repeats(None, "", event)
+        except structlog.DropEvent:
+            return False
+        setattr(record, _LEFT_OUT, found.get(_LEFT_OUT))
+        return True
+
+    @staticmethod
+    def told(_logger: object, _method: str, event: EventDict) -> EventDict:
+        """A processor of structlog's: adds `repeated` to an entry that follows others like it."""
+        left_out = getattr(event["_record"], _LEFT_OUT, None)
+        return {**event, _LEFT_OUT: left_out} if left_out else event

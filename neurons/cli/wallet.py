@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from neurons.cli.options import WalletOptions, shared_options
+from neurons.cli.options import AsJson, WalletOptions, answer, shared_options
 from neurons.settings import ChainSettings
 from scoring.errors import Code, PlatformError
 
@@ -20,26 +20,30 @@ def create(
         bool,
         typer.Option("--no-password", help="Leave the coldkey unencrypted: for a development chain, where it is worth nothing."),
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make a wallet with a hotkey; keys that are there already are kept.
 
-    The words that make a key again are shown on a terminal, once, and never to a file or a pipe.
+    The words that make a key again are shown on a terminal, once, and never to a file or a pipe. With --json they are no part of the
+    document: standard error shows them where that is a terminal.
     """
     from neurons.chain import wallets
 
     settings = options.settings(ChainSettings)
     password = None if no_password or wallets.has_coldkey(settings.wallet, settings.wallet_path) else _asked_password()
     made: list[str] = []
+    is_shown = (sys.stderr if as_json else sys.stdout).isatty()
 
     def words(key: str, mnemonic: str) -> None:
         made.append(key)
-        if sys.stdout.isatty():
-            typer.echo(f"The words of the {key}: write them down, nothing else makes it again.\n  {mnemonic}")
+        if is_shown:
+            typer.echo(f"The words of the {key}: write them down, nothing else makes it again.\n  {mnemonic}", err=as_json)
 
     wallet = wallets.create(settings.wallet, settings.wallet_hotkey, settings.wallet_path, password=password, words=words)
-    typer.echo(f"coldkey {wallet.coldkeypub.ss58_address}\nhotkey  {wallet.hotkey.ss58_address}")
-    if made and not sys.stdout.isatty():
-        where = settings.wallet_path / settings.wallet
+    coldkey, hotkey, where = wallet.coldkeypub.ss58_address, wallet.hotkey.ss58_address, settings.wallet_path / settings.wallet
+    document = {"coldkey": coldkey, "hotkey": hotkey, "folder": str(where.expanduser()), "made": made}
+    answer(as_json, document, lambda: typer.echo(f"coldkey {coldkey}\nhotkey  {hotkey}"))
+    if made and not is_shown:
         typer.echo(f"The words of {' and '.join(made)} are shown on a terminal only: keep a copy of {where}.", err=True)
 
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import re
+import shlex
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
@@ -35,6 +37,9 @@ from voice_api.dispatch import dispatcher
 from voice_api.settings import ApiSettings, DispatcherSettings
 
 DISCLOSURE = "Synthetic, said by nobody."
+TUTORIAL = (Path(__file__).resolve().parents[2] / "docs" / "tutorial.md").read_text(encoding="utf-8")
+[LINE] = re.findall(r"^voice say (.+)$", TUTORIAL, re.MULTILINE)
+"""What the tutorial lets its king say."""
 
 
 @pytest.fixture
@@ -83,7 +88,7 @@ async def test_a_real_king_is_heard(
     verdict: Callable[..., Verdict],
     tmp_path: Path,
 ) -> None:
-    """The dispatcher wakes a worker over Redis, which fetches the king and lets it speak."""
+    """The tutorial's line: the dispatcher wakes a worker over Redis, which fetches the king and lets it speak."""
     model = espeak_voices.build(tmp_path / "models")["clear"]
     commitment = new_submission(repo="lab/king", revision=publish(worker, "lab/king", model))
     rules = load(COMPETITION).version[0]
@@ -93,7 +98,7 @@ async def test_a_real_king_is_heard(
     looks = DispatcherSettings(database_url=SecretStr(database_url), redis_url=SecretStr(redis_url), pause=timedelta(seconds=0.1))
     stop = Shutdown()
     waking = asyncio.create_task(dispatcher.run(looks, stop))
-    ended = await say(TEXT, "--out", str(tmp_path / "king.wav"), "--json")
+    ended = await say(*shlex.split(LINE), "--json")
     stop.request()
     await waking
     assert ended.returncode == 0, ended
@@ -107,7 +112,7 @@ async def test_a_real_king_is_heard(
     )
     assert said["seconds"] == pytest.approx(len(samples) / rate) and abs(samples).max() > 0.05
     assert 0.0 < said["waited_seconds"] < said["first_audio_seconds"] < 60.0
-    assert said["out"] == str(tmp_path / "king.wav")
+    assert said["out"] == "king.wav"
 
 
 async def test_people_read_who_spoke_and_how_long_it_took(

@@ -1,5 +1,6 @@
 """`voice wallet create`, as guides and people run it."""
 
+import json
 import os
 import re
 import subprocess
@@ -49,6 +50,30 @@ def test_a_terminal_shows_the_words_once(tmp_path: Path) -> None:
     shown = said.decode().replace("\r\n", "\n")
     addresses = [Keypair.create_from_mnemonic(words).ss58_address for words in WORDS.findall(shown)]
     assert shown.endswith(f"coldkey {addresses[0]}\nhotkey  {addresses[1]}\n")
+
+
+def test_a_machine_reads_the_addresses_and_no_words(tmp_path: Path) -> None:
+    """One document on standard output: addresses, the folder, and which keys are new. Only a terminal gets the words, beside it."""
+    here, there = os.openpty()
+    with subprocess.Popen(
+        [*COMMAND, "--no-password", "--json"],
+        env=environment(tmp_path),
+        stdin=there,
+        stdout=subprocess.PIPE,
+        stderr=there,
+        text=True,
+    ) as process:
+        printed, _ = process.communicate(timeout=60)
+    os.close(there)
+    words = WORDS.findall(os.read(here, 1 << 16).decode().replace("\r\n", "\n"))
+    os.close(here)
+    coldkey, hotkey = (Keypair.create_from_mnemonic(each).ss58_address for each in words)
+    said = {"coldkey": coldkey, "hotkey": hotkey, "folder": f"{tmp_path}/me"}
+    assert json.loads(printed) == said | {"made": ["coldkey", "hotkey"]}
+    again = subprocess.run(
+        [*COMMAND, "--no-password", "--json"], env=environment(tmp_path), capture_output=True, text=True, check=True, timeout=60
+    )
+    assert (json.loads(again.stdout), again.stderr) == (said | {"made": []}, "")
 
 
 def test_a_password_is_never_guessed(tmp_path: Path) -> None:

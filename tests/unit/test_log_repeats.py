@@ -1,11 +1,12 @@
 """One line an incident."""
 
+import logging
 from contextlib import suppress
 
 import pytest
 import structlog
 
-from neurons.cli.log_repeats import QUIET_SECONDS, Repeats
+from neurons.cli.log_repeats import QUIET_SECONDS, LibraryRepeats, Repeats
 
 
 class Log:
@@ -64,3 +65,29 @@ def test_many_different_warnings_are_not_remembered_for_ever() -> None:
     log.now = QUIET_SECONDS / 2
     log.say("handed back", evaluation=1000)
     assert len(log.written) == 1002
+
+
+def test_a_warning_of_a_library_is_one_line_too() -> None:
+    """By its logger, its words and the job at hand; the next line after ten minutes says how many were left out."""
+    now = 0.0
+    repeats, written = LibraryRepeats(lambda: now), list[object]()
+
+    def say(logger: str, words: str, level: int = logging.WARNING) -> None:
+        record = logging.LogRecord(logger, level, "file.py", 1, "%s is late", (words,), None)
+        if repeats.filter(record):
+            written.append(LibraryRepeats.told(None, "", {"event": record.getMessage(), "_record": record}).get("repeated"))
+
+    for _ in range(4):
+        say("rq", "a")
+    assert written == [None]
+    say("asyncpg", "a")
+    say("rq", "b")
+    with structlog.contextvars.bound_contextvars(evaluation=7):
+        say("rq", "a")
+    assert written == [None] * 4
+    say("rq", "a", logging.INFO)
+    say("rq", "a", logging.INFO)
+    assert written == [None] * 6
+    now = QUIET_SECONDS
+    say("rq", "a")
+    assert written == [None] * 6 + [3]

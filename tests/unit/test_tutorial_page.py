@@ -13,7 +13,6 @@ from neurons.cli.main import app
 from neurons.localnet.models import ROLES
 
 ROOT = Path(__file__).resolve().parents[2]
-ENDLESS = "# until you stop it"
 
 
 def lines_of(page: str) -> list[str]:
@@ -22,7 +21,7 @@ def lines_of(page: str) -> list[str]:
     return [line for block in re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE) for line in block.splitlines()]
 
 
-TUTORIAL, MINER = lines_of("docs/tutorial.md"), lines_of("docs/miner.md")
+TUTORIAL, MINER, FIRST_DAY = (lines_of(f"docs/{page}.md") for page in ("tutorial", "miner", "first_day"))
 OWN = [line for line in TUTORIAL if line not in MINER]
 
 
@@ -44,14 +43,14 @@ def test_a_command_that_is_the_tutorials_own_takes_what_it_is_given(line: str) -
     assert not command.make_context(command.name, words).args
 
 
-def test_its_other_lines_are_known() -> None:
-    """The demo with ports of its own, an address, and the receipt of the demo's best miner."""
-    rest = [line for line in OWN if not line.startswith("voice ")]
+def test_its_other_lines_are_run_for_other_pages() -> None:
+    """The network and the receipt that is verified for an operator's first day; the sentence of the king by the test of `voice say`."""
+    rest = [line for line in OWN if line not in FIRST_DAY]
     assert rest == [
-        f'make demo DEMO_ARGS="--port 8000 --hub-port 8001"    {ENDLESS}',
         "export VOICE_API_URL=http://127.0.0.1:8000",
-        "receipt=$(grep -l clear-labs .voice/demo/store/receipts/*.json | head -1)",
+        'voice say "Open the gate before the rain comes." --out king.wav',
     ]
+    assert [line for line in FIRST_DAY if line in OWN] == [line for line in OWN if line not in rest]
     network = (ROOT / "neurons" / "localnet" / "network.py").read_text(encoding="utf-8")
     assert "clear" in ROLES and "{role}-labs/voice" in network
 
