@@ -1,6 +1,5 @@
 """Where each setting comes from: what `voice config show` tells, and what an error names."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,12 +11,9 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import EnvSettingsSource, InitSettingsSource, PydanticBaseSettingsSource, SecretsSettingsSource
 
+from scoring.shown_addresses import without_access
 from voice_api import settings_file
 from voice_api.settings import ProcessSettings, settings_path
-
-_WITH_ACCESS = re.compile(r"(?<=://)(?:(?!,\w+://)\S)+@|[?#](?:(?!,\w+://)\S)+")
-"""What of an address may be a password: who asks, up to the last @ (some forget to write a / in it as %2F), and what stands behind a
-question mark; of each address of a list."""
 
 
 class SettingOrigin(StrEnum):
@@ -112,11 +108,6 @@ def _shown(field: FieldInfo, value: object) -> str:
     if text and settings_file.is_secret(field.annotation):
         return "(hidden)"
     return without_access(text)
-
-
-def without_access(address: str) -> str:
-    """An address, or several, without what of it may be a password."""
-    return _WITH_ACCESS.sub("…", address)
 
 
 def as_text(value: object) -> str:

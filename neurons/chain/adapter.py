@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar
 
 import bittensor as bt
 from bittensor.result import BittensorError, ConnectionNotReady, RpcConnectionError
-from bittensor.settings import default_archive_endpoints, default_fallback_endpoints, resolve_endpoint
+from bittensor.settings import NETWORKS, default_archive_endpoints, default_fallback_endpoints, resolve_endpoint
 from bittensor.sp_core import ss58_decode
 from websockets.exceptions import WebSocketException
 
@@ -336,7 +336,8 @@ def endpoints(network: str, fallbacks: Sequence[str], turn: int) -> tuple[str, .
     try:
         label, endpoint = resolve_endpoint(network)
     except ValueError as exc:
-        raise PlatformError(Code.SETTING_INVALID, f"{exc} The development chain is called dev.") from exc
+        known = f"there are dev, {', '.join(sorted(NETWORKS))}, and nodes by their addresses, ws://… or wss://…"
+        raise PlatformError(Code.SETTING_INVALID, f"no network is called {network}: {known}") from exc
     urls = list(dict.fromkeys([endpoint, *(fallbacks or default_fallback_endpoints(label))]))
     start = turn % len(urls)
     return (label, *urls[start:], *urls[:start])

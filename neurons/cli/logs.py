@@ -1,19 +1,18 @@
 """Structured logs on standard error: for people by default, JSON for machines; those of libraries too."""
 
 import logging
-import re
 import sys
 from collections.abc import Sequence
 
 import structlog
 from structlog.types import EventDict, Processor
 
-from neurons.cli.log_repeats import Repeats
+from neurons.cli.log_repeats import LibraryRepeats, Repeats
 from neurons.cli.log_values import Plain, in_words, plain
 from neurons.settings import LogFormat, LogLevel, LogSettings
 from scoring.foreign_words import printable
+from scoring.shown_addresses import without_access
 
-_PASSWORD = re.compile(r"://[^\s/@]+@")
 _TRACES = frozenset({"exception", "stack"})
 """What of an entry has several lines."""
 _THEIRS = frozenset({"exc_info", "stack_info", "_record", "_from_structlog"})
@@ -57,14 +56,14 @@ def _as_values(_logger: object, _method: str, event: EventDict) -> EventDict:
 
 
 def _without_passwords(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Addresses without who asks and by which password: with `-v`, libraries say whom they ask."""
+    """Addresses without who asks and by which password or key: libraries say whom they ask."""
     return {name: value if name in _THEIRS else _hidden(value) for name, value in event.items()}
 
 
 def _hidden(value: Plain) -> Plain:
     match value:
         case str():
-            return _PASSWORD.sub("://…@", value)
+            return without_access(value)
         case list():
             return [_hidden(each) for each in value]
         case dict():
@@ -94,10 +93,11 @@ def _take_in_the_standard_library(common: Sequence[Processor], written: Sequence
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*common, structlog.stdlib.add_logger_name],
+            foreign_pre_chain=[*common, structlog.stdlib.add_logger_name, LibraryRepeats.told],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *written],
         )
     )
+    handler.addFilter(LibraryRepeats())
     logging.captureWarnings(True)
     root = logging.getLogger()
     root.handlers, root.level = [handler], level

@@ -133,8 +133,9 @@ def _print(error: "typer.TyperException | VoiceError | ValidationError") -> None
     from rich.text import Text
 
     from scoring.foreign_words import printable
+    from scoring.shown_addresses import without_access
 
-    line = Text.assemble((f"error {code}", "bold red"), " ", printable(" ".join(message.split())))
+    line = Text.assemble((f"error {code}", "bold red"), " ", printable(" ".join(without_access(message).split())))
     Console(stderr=True, soft_wrap=True).print(line)
 
 

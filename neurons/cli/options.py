@@ -213,9 +213,7 @@ def subnet_of(settings: ChainSettings) -> int:
         return settings.netuid
     if settings.network == DEV:
         return DEV_NETUID
-    from voice_api.settings_origin import without_access
-
-    why = f"no subnet of {without_access(settings.network)} is named: give --netuid, or set VOICE_NETUID, or netuid in voice.toml"
+    why = f"no subnet of {settings.network} is named: give --netuid, or set VOICE_NETUID, or netuid in voice.toml"
     raise PlatformError(Code.SETTING_INVALID, why)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from neurons.doctor.catalogue import CATALOGUE, CheckName
 from scoring.errors import Code, VoiceError
 from scoring.foreign_words import escaped
+from scoring.shown_addresses import without_access
 
 
 class Health(StrEnum):
@@ -60,22 +61,27 @@ class Finding:
 
 def well(check: CheckName, value: str) -> Finding:
     """A part that is as it should be."""
-    return Finding(check=check, health=Health.OK, value=escaped(value))
+    return Finding(check=check, health=Health.OK, value=_shown(value))
 
 
 def warning(check: CheckName, value: str, fix: str) -> Finding:
     """A part that works, and that somebody should look at."""
-    return Finding(check=check, health=Health.WARNING, value=escaped(value), fix=fix)
+    return Finding(check=check, health=Health.WARNING, value=_shown(value), fix=fix)
 
 
 def failing(check: CheckName, value: str, fix: str, code: Code | None = None) -> Finding:
     """A part that does not work."""
-    return Finding(check=check, health=Health.FAILING, value=escaped(value), fix=fix, code=code)
+    return Finding(check=check, health=Health.FAILING, value=_shown(value), fix=fix, code=code)
 
 
 def unknown(check: CheckName, value: str, fix: str = "", code: Code | None = None) -> Finding:
     """A part that could not be looked at."""
-    return Finding(check=check, health=Health.UNKNOWN, value=escaped(value), fix=fix, code=code)
+    return Finding(check=check, health=Health.UNKNOWN, value=_shown(value), fix=fix, code=code)
+
+
+def _shown(value: str) -> str:
+    """On one line, and without what of an address may be a password: what the doctor says is copied to others."""
+    return escaped(without_access(value))
 
 
 def fault(check: CheckName, error: VoiceError) -> Finding:

@@ -5,17 +5,19 @@ from collections.abc import Sequence
 from scoring.errors.codes import Code
 from scoring.errors.explanations import EXPLANATIONS, with_advice
 from scoring.foreign_words import printable
+from scoring.shown_addresses import without_access
 
 
 class VoiceError(Exception):
     """A failure with a stable code, and one sentence of detail that is safe to show. Every error of this project is one.
 
-    A detail may quote a stranger, as a file's name or a hub's answer: it is kept as text that can be printed.
+    A detail may quote a stranger, as a file's name or a hub's answer, or an address that a library could not reach: it is kept as text that
+    can be printed, and without what of an address may be a password.
     """
 
     def __init__(self, code: Code, detail: str = "") -> None:
         self.code = code
-        self.detail = printable(detail or EXPLANATIONS[code].meaning, lines=True)
+        self.detail = printable(without_access(detail or EXPLANATIONS[code].meaning), lines=True)
         super().__init__(self.detail)
 
     @property

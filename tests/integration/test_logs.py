@@ -25,7 +25,8 @@ log = structlog.get_logger()
 log.info("before")
 with structlog.contextvars.bound_contextvars(evaluation=7, submission=3, round=2):
     log.info("verdict", state="scored")
-    logging.getLogger("rq.worker").warning("%s is late", "somebody")
+    for _ in range(3):
+        logging.getLogger("rq.worker").warning("%s is late", "somebody")
     warnings.warn("old", UserWarning)
     try:
         raise ValueError("a\\nbug")

@@ -5,6 +5,7 @@ from bittensor.settings import FALLBACK_ENDPOINTS, NETWORKS
 
 from neurons.chain.adapter import endpoints
 from neurons.settings import ChainSettings
+from scoring.errors import PlatformError
 
 OWN = ("wss://one", "wss://two")
 
@@ -23,6 +24,16 @@ OWN = ("wss://one", "wss://two")
 def test_endpoints_in_turn(network: str, fallbacks: tuple[str, ...], turn: int, expected: tuple[str, ...]) -> None:
     """The network's own, then the others; another turn begins with another one."""
     assert endpoints(network, fallbacks, turn)[1:] == expected
+
+
+def test_a_network_that_nobody_knows_is_told_in_one_sentence() -> None:
+    """With those that there are, and without how Python shows a list."""
+    with pytest.raises(PlatformError) as caught:
+        endpoints("foo bar", (), 0)
+    names = ", ".join(sorted(NETWORKS))
+    assert caught.value.detail == (
+        f"no network is called foo bar: there are dev, {names}, and nodes by their addresses, ws://… or wss://…"
+    )
 
 
 def test_the_setting_is_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
