@@ -97,7 +97,8 @@ bench-start: $(VENV)/.ready
 bench-voices: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.bench_voices $(BENCH_ARGS)
 
-# Reads, writes and jobs of the service on loopback, against the barest that does the same; BENCH_ARGS='--only reads jobs --json' for less.
+# Reads, writes, jobs and many workers of the service on loopback, against the barest that does the same; BENCH_ARGS='--only reads jobs --json'
+# for less.
 bench-service: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.bench_service $(BENCH_ARGS)
 

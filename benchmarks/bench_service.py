@@ -1,7 +1,8 @@
 """`make bench-service`: reads, writes and jobs of the service on loopback, against the barest thing that does the same, in the same run.
 
 Baseline and ours take turns, so that whatever else the machine does falls on both. Nothing here passes or fails.
-Usage: python -m benchmarks.bench_service [--json] [--submissions 100000] [--samples 3000000] [--only reads pages writes jobs large]
+Usage: python -m benchmarks.bench_service [--json] [--submissions 100000] [--samples 3000000] [--only reads pages writes jobs scale large]
+       [--out docs/measured/scale.json: what was measured of scale]
 """
 
 import argparse
@@ -16,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -27,14 +28,16 @@ from rich.table import Table
 
 from benchmarks.service_bed import Bed, ServiceRow, in_ms, resident
 from benchmarks.service_client import Load, fetch, get, load
+from benchmarks.service_crowd import CrowdCost, crowd, crowd_rows
 from benchmarks.service_jobs import through_rq, through_the_service
 from benchmarks.service_pages import pages
+from benchmarks.service_scale import ScalePoint, as_rows, scale
 from neurons.chain import wallets
 from neurons.localnet.services import pick_port, start_postgres, start_redis
 from tests.builders.processes import Processes
 from voice_api.db.database import open_pool
 
-SECTIONS = ("reads", "pages", "writes", "jobs", "large")
+SECTIONS = ("reads", "pages", "writes", "jobs", "scale", "large")
 SMALL = 1_000
 """Submissions of the small database."""
 SMALL_SAMPLES = 44_000
@@ -212,6 +215,29 @@ async def _served(port: int) -> list[str]:
     return [path for path in asked if (await fetch(port, get(path)))[0] == 200]
 
 
+@dataclass(frozen=True, slots=True)
+class ScaleStudy:
+    """What was measured of many workers, where and when."""
+
+    where: str
+    points: tuple[ScalePoint, ...]
+    crowd: CrowdCost
+
+
+async def many_workers(bed: Bed, seconds: float, out: Path | None) -> list[ServiceRow]:
+    """Fleets of real workers, and the cost of a thousand that do nothing; kept in a file if one is named."""
+    points, cost = await scale(bed, seconds), await crowd(bed, seconds)
+    if out is not None:
+        kept = json.dumps(asdict(ScaleStudy(where(), tuple(points), cost)), indent=1)
+        await asyncio.to_thread(out.write_text, kept + "\n", encoding="utf-8")
+    return [*as_rows(points), *crowd_rows(cost)]
+
+
+def where() -> str:
+    """The machine, and the day."""
+    return f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d}"
+
+
 async def measure(bed: Bed, options: argparse.Namespace) -> list[ServiceRow]:
     """Every section that was asked for."""
     rows: list[ServiceRow] = []
@@ -223,6 +249,8 @@ async def measure(bed: Bed, options: argparse.Namespace) -> list[ServiceRow]:
         rows += await writes(bed, options.seconds)
     if "jobs" in options.only:
         rows += await jobs(bed, options.seconds)
+    if "scale" in options.only:
+        rows += await many_workers(bed, options.seconds, options.out)
     if "large" in options.only:
         rows += await large(bed, options.seconds, options.submissions, options.samples)
     return rows
@@ -237,6 +265,7 @@ def main() -> None:
     parser.add_argument("--submissions", type=int, default=100_000)
     parser.add_argument("--samples", type=int, default=3_000_000)
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=SECTIONS)
+    parser.add_argument("--out", type=Path, help="where what was measured of many workers is kept")
     options = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="voice-bench-")))
@@ -250,11 +279,10 @@ def main() -> None:
         rows = asyncio.run(
             measure(Bed(folder=folder, postgres=postgres.url, redis=redis.url, processes=processes, wallet=wallet), options)
         )
-    where = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d}"
     if options.json:
-        print(json.dumps({"where": where, "rows": [asdict(row) for row in rows]}))  # noqa: T201
+        print(json.dumps({"where": where(), "rows": [asdict(row) for row in rows]}))  # noqa: T201
         return
-    table = Table("what", "ours", "baseline", "ratio", "target", title=where)
+    table = Table("what", "ours", "baseline", "ratio", "target", title=where())
     for row in rows:
         table.add_row(row.what, row.ours, row.baseline, "" if row.ratio is None else f"{row.ratio:.2f} x", row.target)
     Console().print(table)

@@ -112,3 +112,15 @@ def in_ms(seconds: float) -> str:
 def resident(bed: Bed, name: str) -> float:
     """MiB that a process holds."""
     return float(psutil.Process(bed.processes.running[name].pid).memory_info().rss / MIB)
+
+
+def cpu_seconds(process: psutil.Process) -> float:
+    """Processor time of a process so far."""
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def postgres_seconds(bed: Bed) -> float:
+    """Processor time of the embedded PostgreSQL so far, of those of its processes that live."""
+    postmaster = psutil.Process(int((bed.folder / "postgres" / "postmaster.pid").read_text().split()[0]))
+    return sum(map(cpu_seconds, (postmaster, *postmaster.children())))

@@ -1,10 +1,17 @@
-"""A real `voice worker` whose evaluation is nothing: every claim is given the same verdict at once.
+"""A real `voice worker` whose evaluation is nothing, or a sleep: every claim is given the same verdict.
 
-Its settings are a worker's, of the environment.
+Its settings are a worker's, of the environment. BENCH_SECONDS there, with blanks between, are the seconds of the
+first submission's evaluation, the second's and so on; none: at once.
 """
 
 import argparse
+import math
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, cast
 
 from neurons.cli import logs
@@ -13,10 +20,13 @@ from scoring.types import Micro
 from voice_api.db.evaluations import Verdict
 from voice_api.db.states import VerdictState
 from workers import main
+from workers.evaluation.evaluate import Assignment
+from workers.evaluation.progress import Progress, Stage
 from workers.evaluation.tools import Tools
 from workers.jobs import evaluate_job
 from workers.sandbox.reference_guest import ReferenceGuest
 from workers.sandbox.sandbox import Sandbox
+from workers.sandbox.selftest.run import stop_if_open
 from workers.settings import WorkerSettings
 
 REPORT = EvaluationReport(
@@ -49,12 +59,44 @@ VERDICT = Verdict(
 )
 
 
+SAMPLES = 36
+"""Of a verdict as large as a real one."""
+_METRICS = {f"measure_{number}": 1.0 + number for number in range(16)}
+_TOLD_SECONDS = 0.2
+"""Between two words of progress."""
+
+
 def nothing() -> str:
     """The work of a bare RQ job."""
     return "nothing"
 
 
-def run() -> None:
+def whole_verdict() -> Verdict:
+    """As many samples and groups as an evaluation of the track `small` writes, with a receipt that lists them."""
+    (sample,), (group,) = REPORT.samples, REPORT.groups
+    samples = tuple(replace(sample, prompt_id=f"p{number}", group_id=f"g{number}", metrics=_METRICS) for number in range(SAMPLES))
+    groups = tuple(replace(group, id=f"g{number}") for number in range(SAMPLES))
+    listed = [{"prompt": each.prompt_id, "score": each.score, "metrics": _METRICS} for each in samples]
+    report = replace(REPORT, samples=samples, groups=groups)
+    return replace(VERDICT, report=report, receipt={"score": 750_000, "samples": listed})
+
+
+def sleeping(seconds: Sequence[float]) -> Callable[..., Verdict]:
+    """An evaluation that sleeps as long as its submission's number says, and tells of its progress meanwhile."""
+    verdict = whole_verdict()
+
+    def evaluate(assignment: Assignment, _tools: Tools, _lineage: object, progress: Progress) -> Verdict:
+        lasts = seconds[(assignment.claim.submission_id - 1) % len(seconds)]
+        total = math.ceil(lasts / _TOLD_SECONDS)
+        for done in range(total):
+            progress(Stage.SPEAK, done, total)
+            time.sleep(lasts / total)
+        return verdict
+
+    return evaluate
+
+
+def run(try_walls: Callable[[Path], None] = stop_if_open) -> None:
     """Work until SIGTERM."""
     argparse.ArgumentParser(description=__doc__).parse_args()
     logs.configure()
@@ -69,9 +111,10 @@ def run() -> None:
         bases=cast(Any, None),
         environments=cast(Any, None),
     )
+    seconds = [float(each) for each in os.environ.get("BENCH_SECONDS", "").split()]
     vars(main)["open_tools"] = lambda *_settings, **_more: tools
-    vars(evaluate_job)["evaluate"] = lambda *_case, **_more: VERDICT
-    main.run(settings)
+    vars(evaluate_job)["evaluate"] = sleeping(seconds) if seconds else lambda *_case, **_more: VERDICT
+    main.run(settings, try_walls=try_walls)
 
 
 if __name__ == "__main__":

@@ -66,11 +66,13 @@ class Processes:
 
 
 class Workers:
-    """Forked workers by name; see chaos_worker.py."""
+    """Forked workers by name; see chaos_worker.py, or what another module makes of them."""
 
-    def __init__(self, processes: Processes, environments: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(
+        self, processes: Processes, environments: Mapping[str, Mapping[str, str]], module: str = "tests.chaos.chaos_worker"
+    ) -> None:
         self._environments = environments
-        processes.start("nest", "tests.chaos.chaos_worker", [], {}, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        processes.start("nest", module, [], {}, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         nest = processes.running["nest"]
         assert nest.stdin is not None
         assert nest.stdout is not None
@@ -91,6 +93,10 @@ class Workers:
         self._running.pop(name, None)
         with suppress(psutil.NoSuchProcess):
             self._running[name] = psutil.Process(pid)
+
+    def process(self, name: str) -> psutil.Process:
+        """A worker that was started."""
+        return self._running[name]
 
     def alive(self, name: str) -> bool:
         """Whether its process is there, and not another one with its number."""

@@ -49,10 +49,10 @@ def next_order() -> Mapping[str, str] | None:
     return None
 
 
-def work(environment: Mapping[str, str]) -> None:
-    """Be `voice worker` in this environment.
+def become(environment: Mapping[str, str]) -> None:
+    """Take an environment on, and write to the log that it names.
 
-    It ends before libraries' own ends: those join threads that were started in the first process, which a fork has not.
+    This process ends before libraries' own ends: those join threads that were started in the first process, which a fork has not.
     """
     atexit.register(_leave)
     with Path(environment["CHAOS_LOG"]).open("ab") as log:
@@ -62,6 +62,11 @@ def work(environment: Mapping[str, str]) -> None:
     os.environ.clear()
     os.environ.update(environment)
     logs.configure()
+
+
+def work(environment: Mapping[str, str]) -> None:
+    """Be `voice worker` in this environment."""
+    become(environment)
     settings = WorkerSettings()
     sandbox = QuickSandbox(settings.data / "scratch", float(environment["CHAOS_SAMPLE_SECONDS"]))
     tools = Tools(

@@ -210,6 +210,21 @@ async def test_what_a_killed_worker_left_is_tidied(settings: DispatcherSettings,
     assert SimpleWorker.count(queue=queue) == 0
 
 
+def test_only_what_dead_workers_left_is_taken_away(redis: Redis, redis_url: str) -> None:
+    """Of three wake-ups under way: one of a worker that Redis shows, one of a worker that it forgot, one that is no job any more."""
+    queue, registry = rq_queue(redis), StartedJobRegistry(queue=rq_queue(redis))
+    taken = {name: queue.enqueue_call("time.sleep", args=(600,), timeout=-1) for name in ("alive", "dead", "gone")}
+    for name, job in taken.items():
+        redis.hset(job.key, "worker_name", name)
+        redis.zadd(registry.key, {f"{job.id}:1": 9e9})
+    redis.set("rq:worker:alive", 1)
+    redis.delete(taken["gone"].key)
+    with WakeUps(redis_url) as wakeups:
+        assert wakeups.look() == (False, 2)
+    assert registry.get_job_and_execution_ids(cleanup=False) == [(taken["alive"].id, "1")]
+    assert (redis.exists(taken["alive"].key), redis.exists(taken["dead"].key)) == (1, 0)
+
+
 async def test_expired_lease_comes_back(settings: DispatcherSettings, redis: Redis, pool: Pool, open_round: OpenRound) -> None:
     """An evaluation whose worker fell silent is due again, and a wake-up is enqueued for it."""
     await open_round()

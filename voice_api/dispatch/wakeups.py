@@ -1,5 +1,6 @@
 """Wake-ups for workers in Redis, as jobs of RQ's: sent, and tidied up when whoever took one died. Any of them can be lost."""
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -9,6 +10,7 @@ from rq.exceptions import NoSuchJobError
 from rq.job import Job
 from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
+from rq.utils import as_text
 from rq.worker import BaseWorker
 from rq.worker_registration import clean_worker_registry
 
@@ -99,7 +101,7 @@ def _tidied(queue: Queue) -> int:
     RQ itself would wait for their limit, and they have none.
     """
     registry, tidied = StartedJobRegistry(queue=queue), 0
-    for job_id, execution in registry.get_job_and_execution_ids(cleanup=False):
+    for job_id, execution in _doubtful(queue, registry.get_job_and_execution_ids(cleanup=False)):
         job = _job(job_id, queue)
         if job is not None and _is_held(job, queue):
             continue
@@ -108,6 +110,17 @@ def _tidied(queue: Queue) -> int:
             job.delete()
         tidied += 1
     return tidied
+
+
+def _doubtful(queue: Queue, started: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Those of them whose worker Redis does not show: all are asked for at once, as many workers have as many under way."""
+    with queue.connection.pipeline(transaction=False) as asked:
+        for job_id, _ in started:
+            asked.hget(Job.key_for(job_id), "worker_name")
+        takers = [as_text(taker or b"") for taker in asked.execute()]
+        for taker in takers:
+            asked.exists(f"{BaseWorker.redis_worker_namespace_prefix}{taker}")
+        return [names for names, found in zip(started, asked.execute(), strict=True) if not found]
 
 
 def _is_held(job: Job, queue: Queue) -> bool:
