@@ -44,13 +44,14 @@ class Miner:
     pool: Pool
     settings: ApiSettings
     wallet: bt.Wallet
-    transport: httpx.ASGITransport
+    transport: httpx.AsyncBaseTransport
+    url: str = API
 
     async def __aenter__(self) -> Self:
         """Be registered, and open the connections."""
         await self.register(self.wallet, 10)
-        self.api = VoiceApi(API, self.wallet, self.settings.hotkey, transport=self.transport)
-        self.browser = httpx.AsyncClient(base_url=API, transport=self.transport)
+        self.api = VoiceApi(self.url, self.wallet, self.settings.hotkey, transport=self.transport)
+        self.browser = httpx.AsyncClient(base_url=self.url, transport=self.transport)
         return self
 
     async def __aexit__(self, *_: object) -> None:
