@@ -49,10 +49,11 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def test_it_names_what_is_read_and_nothing_else() -> None:
-    """Each name is a setting's, or a variable of the compose file."""
+    """Each name is a setting's, a variable of the compose file, or of what updates the stack."""
     settings = set().union(*map(_names, CLASSES))
+    updates = set(re.findall(r'"(VOICE_[A-Z_]+)"', (ROOT / "docker" / "update_steps.py").read_text(encoding="utf-8")))
 
-    assert set(EXAMPLE) == settings | set(_compose_variables())
+    assert set(EXAMPLE) == settings | set(_compose_variables()) | updates
 
 
 def test_each_name_stands_once_below_a_comment() -> None:

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ SECTIONS = [
     "Renewing certificates",
     "Draining for an upgrade",
     "Backups",
+    "Updates",
     "Upgrades and going back",
     "Reading the numbers",
 ]
@@ -36,12 +38,16 @@ OTHERS = {
     ("amtool", "check-config"),
     ("cp", "docker/alertmanager.example.yml"),
     ("cp", "token"),
+    ("cp", "docker/systemd/voice-update.service"),
     ("docker", "network"),
     ("docker", "system"),
     ("python", "docker/make_secrets.py"),
+    ("python3", "docker/update.py"),
+    ("systemctl", "disable"),
+    ("systemctl", "enable"),
     ("timedatectl",),
 }
-"""Commands of the host with which a proxy, alerts or a clock are looked at or set up."""
+"""Commands of the host with which a proxy, alerts, updates or a clock are looked at or set up."""
 
 
 def test_every_line_is_a_command_that_is_checked() -> None:
@@ -77,11 +83,25 @@ def test_a_command_of_compose_names_services_that_exist(line: str) -> None:
 VIEWS = ("near-copies", "stuck", "workers")
 
 
-def test_the_images_that_are_named_by_digest_are_those_that_are_built() -> None:
-    """Each service that runs an image of ours stands in the example, with the image that it runs."""
-    [block] = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(services:.*?)```", PAGE, re.DOTALL)]
-    named = {name: service["image"].partition("@")[0].rpartition("/")[2] for name, service in block["services"].items()}
-    assert named == {name: service["build"]["target"] for name, service in SERVICES.items() if "build" in service}
+def test_each_end_of_an_update_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every exit status stands in the table, and no other."""
+    monkeypatch.syspath_prepend(ROOT / "docker")
+    table = PAGE.partition("| exit status | what it means |")[2].partition("\n\n")[0]
+    assert [int(number) for number in re.findall(r"^\| (\d) \|", table, re.MULTILINE)] == list(
+        import_module("update_node").Status
+    )
+
+
+def test_the_units_run_what_there_is() -> None:
+    """The service runs the script of the checkout that the page names, and the timer starts that service."""
+    service, timer = (
+        (ROOT / "docker" / "systemd" / f"voice-update.{kind}").read_text(encoding="utf-8") for kind in ("service", "timer")
+    )
+    [folder] = re.findall(r"^WorkingDirectory=(.+)$", service, re.MULTILINE)
+    [script] = re.findall(r"^ExecStart=/usr/bin/python3 (\S+)$", service, re.MULTILINE)
+    assert (ROOT / script).is_file()
+    assert f"(they name `{folder}` as the checkout)" in PAGE
+    assert "OnCalendar=hourly" in timer and "WantedBy=timers.target" in timer
 
 
 def test_an_order_says_why() -> None:
