@@ -3,6 +3,9 @@
 import ipaddress
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -193,8 +196,27 @@ class SettingsFileSettings(ProcessSettings):
     path: Path | None = Field(default=None, validation_alias="VOICE_CONFIG")
 
 
+_CHOSEN: ContextVar[tuple[Path | None] | None] = ContextVar("the file of settings that a command chose", default=None)
+
+
+@contextmanager
+def reading(path: Path | None) -> Iterator[None]:
+    """Inside, this file of settings is read, None for none, whichever is found."""
+    before = _CHOSEN.set((path,))
+    try:
+        yield
+    finally:
+        _CHOSEN.reset(before)
+
+
 def settings_path() -> Path | None:
     """The file of settings that is read, None for none; raises PlatformError(SETTING_INVALID)."""
+    chosen = _CHOSEN.get()
+    return found_path() if chosen is None else chosen[0]
+
+
+def found_path() -> Path | None:
+    """The file of settings that is there for commands to read, None for none; raises PlatformError(SETTING_INVALID)."""
     try:
         home = _UserFolder().folder.expanduser()
     except RuntimeError:  # a user without a folder

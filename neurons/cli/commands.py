@@ -8,7 +8,9 @@ RUN, MINE, LISTEN, LOOK, DEVELOP = "Run a node", "Mine", "Listen", "Look and che
 """The panels, by what somebody is about to do."""
 
 COMMANDS: Mapping[str, CommandEntry] = {
-    "init": CommandEntry("neurons.cli.init.commands:init", RUN, "Ask a few questions, check the answers, and write them"),
+    "init": CommandEntry(
+        "neurons.cli.init.commands:init", RUN, "Ask a few questions, write the answers into a commented voice.toml"
+    ),
     "validator": CommandEntry("neurons.cli.validator.commands:app", RUN, "The validator: rounds, ledger, weights."),
     "worker": CommandEntry(
         "neurons.cli.worker:app", RUN, "Evaluate models: fetch, let them speak in a sandbox, judge, and sign."

@@ -35,19 +35,21 @@ class _Row:
 def config(context: typer.Context) -> None:
     """Say which file of settings is read. An option wins over the environment, and that over the file."""
     if context.invoked_subcommand is None:
+        from neurons.cli.roles import file_trouble
         from voice_api.settings import settings_path
 
-        typer.echo(_file_line(settings_path()))
+        typer.echo(_file_line(settings_path(), file_trouble()))
 
 
 @app.command("show")
 def show(role: Role = None, as_json: AsJson = False) -> None:
     """Show every setting of a role, its value, and where that comes from: default, file, secret file, environment. Secrets are hidden."""
+    from neurons.cli.roles import file_trouble
     from voice_api.settings import settings_path
 
-    path = settings_path()
+    path, trouble = settings_path(), file_trouble()
     rows = _rows(role)
-    answer(as_json, _document(path, rows), lambda: _show(path, rows))
+    answer(as_json, _document(path, trouble, rows), lambda: _show(_file_line(path, trouble), rows))
 
 
 def _rows(role: str | None) -> "list[_Row]":
@@ -66,18 +68,20 @@ def _rows(role: str | None) -> "list[_Row]":
     return list(rows.values())
 
 
-def _file_line(path: "Path | None") -> str:
+def _file_line(path: "Path | None", trouble: str) -> str:
+    if trouble:
+        return f"no file of settings is read: {trouble}"
     if path is None:
         return "no file of settings is read: VOICE_CONFIG names none, and there is neither ./voice.toml nor ~/.config/voice/voice.toml"
     return f"settings are read from {path}"
 
 
-def _document(path: "Path | None", rows: "Sequence[_Row]") -> dict[str, Any]:
+def _document(path: "Path | None", trouble: str, rows: "Sequence[_Row]") -> dict[str, Any]:
     settings = [{"name": row.view.name or None, **asdict(row.view), "roles": row.roles} for row in rows]
-    return {"file": None if path is None else str(path), "settings": settings}
+    return {"file": None if path is None else str(path), "problem": trouble or None, "settings": settings}
 
 
-def _show(path: "Path | None", rows: "Sequence[_Row]") -> None:
+def _show(first: str, rows: "Sequence[_Row]") -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Column, Table
@@ -92,5 +96,5 @@ def _show(path: "Path | None", rows: "Sequence[_Row]") -> None:
         value = Text(printable(view.value)) if view.problem is None else Text(printable(f"{view.value}  ({view.problem})"), "red")
         table.add_row(view.name, view.variable, value, view.origin.value, style=None if view.is_said else "dim")
     console = Console()
-    console.print(_file_line(path), soft_wrap=True, markup=False)
+    console.print(printable(first), soft_wrap=True, markup=False)
     console.print(table)

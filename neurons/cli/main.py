@@ -1,6 +1,7 @@
 """The `voice` command: the one place that composes processes from their parts. Everything heavy is imported inside its command."""
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -56,7 +57,7 @@ def voice(
     """Find the best open text-to-speech model, provably, and pay for it on chain."""
     del debug, quiet, verbose, version  # read from the arguments in main
     if context.obj is not None:
-        context.obj()
+        context.obj(context)
 
 
 def main() -> None:
@@ -66,7 +67,7 @@ def main() -> None:
     """
     given = taken_out(sys.argv)
     try:
-        status = app(standalone_mode=False, obj=lambda: _begin(given))
+        status = app(standalone_mode=False, obj=partial(_begin, given))
     except (typer.TyperException, VoiceError) as error:
         _fail(error, given)
     except _invalid_settings() as error:
@@ -86,7 +87,11 @@ def taken_out(arguments: list[str]) -> set[str]:
     return given
 
 
-def _begin(given: set[str]) -> None:
+MENDING = frozenset({"config", "doctor", "init"})
+"""Commands for whoever has a file of settings that cannot be read: they go on without it, and say what is wrong with it."""
+
+
+def _begin(given: set[str], context: typer.Context) -> None:
     """Check the file of settings, and set up the logs: what a library or a sandbox logs must not stand before a command's answer.
 
     A help needs neither.
@@ -94,9 +99,12 @@ def _begin(given: set[str]) -> None:
     if "help" in given:
         return
     from neurons.cli import logs
-    from neurons.cli.roles import check_file
+    from neurons.cli.roles import check_file, file_trouble
     from neurons.settings import LogLevel
+    from voice_api.settings import reading
 
+    if context.invoked_subcommand in MENDING and file_trouble():
+        context.with_resource(reading(None))
     check_file()
     chosen = (level for name, level in (("verbose", LogLevel.DEBUG), ("quiet", LogLevel.WARNING)) if name in given)
     logs.configure(next(chosen, None))

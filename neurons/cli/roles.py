@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import neurons.settings as own
 import voice_api.settings as service
+from scoring.errors import PlatformError
 from voice_api import settings_file
 from voice_api.settings import ProcessSettings
 from workers.settings import WorkerSettings
@@ -27,9 +28,12 @@ ROLES: Mapping[str, tuple[type[ProcessSettings], ...]] = {
 
 def variables() -> set[str]:
     """The names that a file of settings may have, as variables of the environment: those of every class, whoever reads it."""
+    return {str(field.validation_alias) for kind in _in_file() for field in kind.model_fields.values()}
+
+
+def _in_file() -> list[type[ProcessSettings]]:
     modules = {each.__module__ for kinds in ROLES.values() for each in kinds}
-    kinds = [kind for kind in _below(ProcessSettings) if kind.__module__ in modules and kind.in_file]
-    return {str(field.validation_alias) for kind in kinds for field in kind.model_fields.values()}
+    return [kind for kind in _below(ProcessSettings) if kind.__module__ in modules and kind.in_file]
 
 
 def _below(kind: type[ProcessSettings]) -> Iterator[type[ProcessSettings]]:
@@ -43,3 +47,16 @@ def check_file() -> None:
     path = service.settings_path()
     if path is not None:
         settings_file.check_names(path, variables())
+
+
+def file_trouble() -> str:
+    """Why the file of settings that is there cannot be read, by whatever command; '' where it can, or where there is none."""
+    try:
+        path = service.found_path()
+        if path is not None:
+            settings_file.check_names(path, variables())
+            for kind in _in_file():
+                settings_file.SettingsFile(kind, path)
+    except PlatformError as error:
+        return error.detail
+    return ""

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
@@ -137,9 +138,10 @@ async def in_thread(work: Callable[[], T]) -> T:
     """Do what blocks in a thread that ends with the process: a look that hangs is left behind, and nobody waits for it at the end."""
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[T] = loop.create_future()
+    context = copy_context()  # it knows which file of settings is read
 
     def run() -> None:
-        end = asyncio.run(_tried(work))
+        end = context.run(asyncio.run, _tried(work))
         with suppress(RuntimeError):  # the loop is closed: nobody listens any more
             loop.call_soon_threadsafe(_tell, ended, end)
 

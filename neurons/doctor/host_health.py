@@ -153,8 +153,16 @@ def store(place: StorePlace | None, *, is_written: bool) -> Finding:
     return well(CheckName.STORE, str(place))
 
 
-def settings(wrong: Sequence[str]) -> Finding:
-    """The row of the settings: each that cannot be read, with why."""
+def settings(wrong: Sequence[str], role: str) -> Finding:
+    """The row of the settings: each that cannot be read, with why; `role` is the first that reads such a one."""
     if wrong:
-        return failing(CheckName.SETTINGS, "; ".join(wrong), "Set them; `.env.example` explains each.", Code.SETTING_INVALID)
+        fix = f"`voice init {role}` asks for what is needed and writes it into a file; `.env.example` explains each."
+        return failing(CheckName.SETTINGS, "; ".join(wrong), fix, Code.SETTING_INVALID)
     return well(CheckName.SETTINGS, "each can be read")
+
+
+def unread_settings(trouble: str, role: str) -> Finding:
+    """The row of the settings of a host whose file of them cannot be read."""
+    fix = f"Correct the file, or write it anew: `voice init {role} --force` asks for all of it, and keeps the old one beside it."
+    value = f"{trouble}; what depends on settings was not looked at"
+    return failing(CheckName.SETTINGS, value, fix, Code.SETTING_INVALID)

@@ -4,12 +4,15 @@ import asyncio
 import re
 import threading
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from neurons.cli.doctor.node import Node
+from neurons.cli.doctor.roles import answer_checks_of, checks_of
 from neurons.cli.doctor.suggest import suggested
 from neurons.cli.options import ChainOptions
 from neurons.doctor import chain_health, database_health, host_health, service_health, validator_health, words
@@ -478,3 +481,22 @@ async def test_a_thread_gives_back_what_its_work_raised() -> None:
 def test_durations_are_short(seconds: float, said: str) -> None:
     """Two units at most, whichever way."""
     assert words.lasting(timedelta(seconds=seconds)) == said
+
+
+@pytest.mark.parametrize("role", Role)
+def test_settings_that_are_missing_lead_to_the_command_that_asks_for_them(role: Role) -> None:
+    """Of the first role that lacks one."""
+    wrong = host_health.settings(["DATABASE_URL: it is not set"], role)
+    assert (wrong.health, f"`voice init {role}` asks" in wrong.fix) == (Health.FAILING, True)
+    assert host_health.settings([], "").health is Health.OK
+
+
+@pytest.mark.parametrize("role", Role)
+def test_what_is_looked_at_after_the_questions_is_the_doctors(role: Role) -> None:
+    """By the same rows: a port that has to be free is the one thing that a running node has otherwise."""
+    node = Node(ChainOptions(), None, AsyncExitStack())
+    asked, all_of_it = (
+        {name for check in checks for name in check.names} for checks in (answer_checks_of(role, node), checks_of((role,), node))
+    )
+    assert CheckName.SETTINGS in asked
+    assert asked < all_of_it

@@ -17,7 +17,7 @@ from scoring.errors import Code, PlatformError
 from tests.builders.addresses import ALICE
 from tests.builders.command_line import Ended, voice
 
-DATABASE, REDIS = "postgresql://voice:secret@127.0.0.1:1/voice", "redis://:secret@127.0.0.1:1"
+DATABASE, REDIS = "postgresql://voice:hunter2@127.0.0.1:1/voice", "redis://:hunter2@127.0.0.1:1"
 GIVEN = {
     "validator": ["--network", "dev", "--netuid", "7", "--wallet", "val", "--database-url", DATABASE],
     "worker": ["--database-url", DATABASE, "--redis-url", REDIS, "--queue", "gpu"],
@@ -50,7 +50,7 @@ def test_what_it_writes_loads_again(role: str, tmp_path: Path, monkeypatch: pyte
     given = dict(zip(GIVEN[role][::2], GIVEN[role][1::2], strict=True))
     said = set(map(str, tomllib.loads(path.read_text(encoding="utf-8")).values()))
     assert set(given.values()) <= said
-    assert "secret" not in ended.stdout + ended.stderr
+    assert "hunter2" not in ended.stdout + ended.stderr
 
 
 def test_every_question_is_a_setting_that_the_file_may_hold() -> None:
@@ -68,10 +68,84 @@ def test_it_says_what_is_there_and_what_comes_next(tmp_path: Path) -> None:
     ended = init(tmp_path, "miner", COLUMNS="400")
 
     assert ended.returncode == 0
-    assert re.search(r"^ok +wallet: hotkey 5\w+$", ended.stdout, re.MULTILINE)
-    assert re.search(r"^ok +chain: subnet 1 at block \d+; the hotkey is ", ended.stdout, re.MULTILINE)
-    assert re.search(r"^not yet voice API: .* Check VOICE_API_URL", ended.stdout, re.MULTILINE)
+    assert re.search(r"^ok +wallet: default/default: 5\w+$", ended.stdout, re.MULTILINE)
+    assert re.search(r"^ok +chain: block \d+", ended.stdout, re.MULTILINE)
+    assert re.search(r"^ok +registration: uid 0 of subnet 1$", ended.stdout, re.MULTILINE)
+    assert re.search(r"^not yet api: .* Check VOICE_API_URL", ended.stdout, re.MULTILINE)
     assert "export VOICE_CONFIG" not in ended.stdout and "voice miner check" in ended.stdout
+
+
+def mode(path: Path) -> int:
+    """Who may read a file."""
+    return path.stat().st_mode & 0o777
+
+
+BROKEN = 'network = "dev"\nhotkey = \n'
+
+
+def test_a_file_that_cannot_be_read_is_never_lost(tmp_path: Path) -> None:
+    """It is said to be none, stays beside the new one, and so does the one before."""
+    path = tmp_path / "voice.toml"
+    for name in (".bak", ".bak-1"):
+        path.write_text(BROKEN, encoding="utf-8")
+        ended = init(tmp_path, "miner", "--force")
+        assert ended.returncode == 0, ended.stderr
+        assert f"{path} is no TOML: Invalid value (at line 2, column 10): nothing of it is taken over" in ended.stderr
+        assert f"kept what was there as {path}{name}\n" in ended.stderr
+        assert tomllib.loads(path.read_text(encoding="utf-8"))["network"] == "dev"
+    assert [(tmp_path / f"voice.toml{name}").read_text(encoding="utf-8") for name in (".bak", ".bak-1")] == [BROKEN] * 2
+
+
+def test_what_is_no_setting_is_left_out(tmp_path: Path) -> None:
+    """By its name; the rest of the file stays in force."""
+    path = tmp_path / "voice.toml"
+    path.write_text('netwrk = "test"\nlog_level = "debug"\nwallet = "mine"\n', encoding="utf-8")
+
+    ended = init(tmp_path, "miner")
+
+    found = tomllib.loads(path.read_text(encoding="utf-8"))
+    assert (ended.returncode, "no setting is called netwrk: left out" in ended.stderr) == (0, True)
+    assert (found["network"], found["log_level"], found["wallet"], "netwrk" in found) == ("dev", "debug", "mine", False)
+
+
+def test_the_file_that_is_named_and_not_there_is_written(tmp_path: Path) -> None:
+    """Other commands end with the code of settings until then."""
+    named = tmp_path / "of" / "mine.toml"
+    before = voice(tmp_path, "wallet", "address", VOICE_CONFIG=str(named))
+    ended = init(tmp_path, "miner", VOICE_CONFIG=str(named))
+    after = voice(tmp_path, "config", VOICE_CONFIG=str(named))
+
+    assert f"error {Code.SETTING_INVALID} VOICE_CONFIG names the file {named}, which is not there" in before.stderr
+    assert (ended.returncode, "export VOICE_CONFIG" in ended.stdout) == (0, False)
+    assert after.stdout == f"settings are read from {named}\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        pytest.param(BROKEN, "is no TOML: Invalid value (at line 2, column 10)", id="no TOML"),
+        pytest.param('netwrk = "dev"\n', "no setting is called netwrk", id="no setting"),
+        pytest.param('hf_token = "x"\n', "holds hf_token, and others may read it: chmod 600", id="read by others"),
+    ],
+)
+def test_with_a_file_that_cannot_be_read_one_still_finds_out_why(tmp_path: Path, content: str, said: str) -> None:
+    """What helps and what tells of settings goes on; the doctor's one row that fails names the file and what to do."""
+    path = tmp_path / "voice.toml"
+    path.write_text(content, encoding="utf-8")
+    path.chmod(0o644)
+
+    helps = [voice(tmp_path, *arguments.split()).returncode for arguments in ("--version", "--help", "miner run -h")]
+    config, shown = voice(tmp_path, "config"), voice(tmp_path, "config", "show", "miner", "--json")
+    doctor = voice(tmp_path, "doctor", "api", "--json")
+    asked = voice(tmp_path, "doctor")
+
+    assert helps == [0, 0, 0]
+    assert config.stdout.startswith("no file of settings is read: ") and said in config.stdout
+    assert (shown.returncode, said in json.loads(shown.stdout)["problem"]) == (0, True)
+    (row,) = [each for each in json.loads(doctor.stdout)["findings"] if each["health"] != "ok"]
+    assert (doctor.returncode, row["check"], row["health"], said in row["value"]) == (1, "settings", "failing", True)
+    assert "`voice init api --force`" in row["fix"]
+    assert said in asked.stderr and "name validator" in asked.stderr
 
 
 def test_a_file_that_is_there_is_replaced_only_when_told(tmp_path: Path) -> None:
@@ -88,6 +162,12 @@ def test_a_file_that_is_there_is_replaced_only_when_told(tmp_path: Path) -> None
     assert (refused.returncode, kept) == (1, before)
     assert f"error {Code.ARGUMENT_INVALID} {path} is there. Replace it?" in refused.stderr
     assert replaced.returncode == 0
+    assert f"kept what was there as {path}.bak" in replaced.stderr
+    assert ((tmp_path / "voice.toml.bak").read_text(encoding="utf-8"), mode(path), mode(tmp_path / "voice.toml.bak")) == (
+        before,
+        0o600,
+        0o600,
+    )
     assert (found["wallet"], found["hf_endpoint"], found["log_level"], found["netuid"]) == ("mine", "http://hub", "debug", 1)
 
 

@@ -49,10 +49,11 @@ def doctor(options: ChainOptions, roles: Roles = None, competition: CompetitionF
 async def _examined(roles: Sequence[Role], options: ChainOptions, competition: Path | None) -> "tuple[Finding, ...]":
     from neurons.cli.doctor.node import Node
     from neurons.cli.doctor.roles import checks_of
+    from neurons.cli.roles import file_trouble
     from neurons.doctor.examine import examine
 
     async with AsyncExitStack() as stack:
-        return await examine(checks_of(roles, Node(options, competition, stack)))
+        return await examine(checks_of(roles, Node(options, competition, stack), file_trouble()))
 
 
 def document(roles: Sequence[Role], found: "Sequence[Finding]") -> dict[str, Any]:

@@ -10,12 +10,13 @@ from neurons.cli.doctor.node import Node
 from neurons.doctor import host_health
 from neurons.doctor.catalogue import CheckName
 from neurons.doctor.examine import Check, in_thread
-from neurons.doctor.finding import Finding, fault
+from neurons.doctor.finding import Finding, fault, well
 from neurons.doctor.validator_health import days_left
 from neurons.settings import MinerSettings
 from scoring.errors import InfrastructureFault, PlatformError
 from scoring.receipts.store import COMPETITIONS
 from scoring.synthesis.families import FAMILIES
+from voice_api.runtime.reachable import check_free
 from voice_api.settings import ApiSettings, StoreSettings
 from workers.settings import ReceiptSignerSettings, WorkerSettings
 
@@ -136,6 +137,17 @@ def _disk(folders: Callable[[], Sequence[Path]], node: Node) -> Sequence[Check]:
         return [host_health.disk(folder, space) for space, folder in reversed(found.items())]
 
     return (Check(names=(CheckName.DISK,), look=look),)
+
+
+def api_port(_node: Node) -> Sequence[Check]:
+    """The port of an API that does not run yet."""
+
+    async def look() -> Sequence[Finding]:
+        settings = ApiSettings()
+        check_free(settings.host, settings.port)
+        return (well(CheckName.API, f"{settings.host}:{settings.port} is free for it"),)
+
+    return (Check(names=(CheckName.API,), look=look),)
 
 
 def worker_store(_node: Node) -> Sequence[Check]:

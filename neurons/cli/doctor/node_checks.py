@@ -50,16 +50,22 @@ def chain(node: Node) -> Sequence[Check]:
     return (Check(names=(CheckName.CHAIN, CheckName.CLOCK), look=look, within=_CHAIN),)
 
 
-def miner(node: Node) -> Sequence[Check]:
-    """A miner's place on the subnet, and its commitment."""
+def registration(node: Node) -> Sequence[Check]:
+    """The hotkey's place on the subnet."""
 
     async def place() -> Sequence[Finding]:
         return (chain_health.place(await node.metagraph(), node.hotkey)[0],)
 
+    return (Check(names=(CheckName.REGISTRATION,), look=place),)
+
+
+def commitment(node: Node) -> Sequence[Check]:
+    """What a miner committed."""
+
     async def committed() -> Sequence[Finding]:
         return (chain_health.commitment(await node.metagraph(), node.hotkey),)
 
-    return Check(names=(CheckName.REGISTRATION,), look=place), Check(names=(CheckName.COMMITMENT,), look=committed)
+    return (Check(names=(CheckName.COMMITMENT,), look=committed),)
 
 
 def database(node: Node) -> Sequence[Check]:

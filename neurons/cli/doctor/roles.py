@@ -54,7 +54,8 @@ _ROLES: Mapping[Role, tuple[Look, ...]] = MappingProxyType(
             *(_PYTHON, _PYTHON_JUDGING),
             *_SANDBOX,
             host_checks.miner_disk,
-            *(node_checks.wallet, node_checks.chain, node_checks.miner, node_checks.hub, node_checks.api),
+            *(node_checks.wallet, node_checks.chain, node_checks.registration, node_checks.commitment),
+            *(node_checks.hub, node_checks.api),
         ),
     }
 )
@@ -73,9 +74,31 @@ _UPGRADES: Mapping[Role, tuple[Look, ...]] = MappingProxyType(
 )
 
 
-def checks_of(roles: Sequence[Role], node: Node) -> tuple[Check, ...]:
-    """The checks of some roles together, those that they have in common once."""
+_ANSWERS: Mapping[Role, tuple[Look, ...]] = MappingProxyType(
+    {
+        Role.VALIDATOR: (node_checks.wallet, node_checks.chain, node_checks.registration, node_checks.database),
+        Role.WORKER: (host_checks.worker_disk, host_checks.worker_store, node_checks.database, node_checks.redis),
+        Role.API: (host_checks.api_port, host_checks.api_store, node_checks.database, node_checks.redis),
+        Role.MINER: (
+            *(host_checks.miner_disk, node_checks.wallet, node_checks.chain, node_checks.registration, node_checks.api),
+        ),
+    }
+)
+_ANYWHERE = frozenset({_PYTHON, _PYTHON_JUDGING, host_checks.sandbox, host_checks.judges})
+"""What can be looked at without any setting."""
+
+
+def checks_of(roles: Sequence[Role], node: Node, trouble: str = "") -> tuple[Check, ...]:
+    """The checks of some roles together, those that they have in common once; `trouble` is why their file of settings cannot be read."""
+    if trouble:
+        looks = [look for role in roles for look in _ROLES[role] if look in _ANYWHERE]
+        return (_unread(trouble, roles), *(check for look in dict.fromkeys(looks) for check in look(node)))
     return _together(_ROLES, roles, node)
+
+
+def answer_checks_of(role: Role, node: Node) -> tuple[Check, ...]:
+    """Of a role's checks those that can hold before anything runs: of what its settings name."""
+    return _together(_ANSWERS, (role,), node)
 
 
 def upgrade_checks_of(roles: Sequence[Role], node: Node) -> tuple[Check, ...]:
@@ -104,14 +127,25 @@ def _why(kind: str, message: str) -> str:
     return "it is not set" if kind == "missing" else message.removeprefix("Value error, ")
 
 
+def _wrong(role: Role) -> list[str]:
+    try:
+        _SETTINGS[role]()
+    except ValidationError as exc:
+        return wrong_settings(exc)
+    return []
+
+
 def _settings(roles: Sequence[Role]) -> Check:
     async def look() -> Sequence[Finding]:
-        wrong: dict[str, None] = {}
-        for role in roles:
-            try:
-                _SETTINGS[role]()
-            except ValidationError as exc:
-                wrong |= dict.fromkeys(wrong_settings(exc))
-        return (host_health.settings(list(wrong)),)
+        wrong = {role: found for role in roles if (found := _wrong(role))}
+        each = dict.fromkeys(line for found in wrong.values() for line in found)
+        return (host_health.settings(list(each), next(iter(wrong), "")),)
+
+    return Check(names=(CheckName.SETTINGS,), look=look)
+
+
+def _unread(trouble: str, roles: Sequence[Role]) -> Check:
+    async def look() -> Sequence[Finding]:
+        return (host_health.unread_settings(trouble, roles[0]),)
 
     return Check(names=(CheckName.SETTINGS,), look=look)

@@ -4,6 +4,7 @@ from pydantic import ValidationError
 
 from neurons.chain import wallets
 from neurons.cli.options import ChainOptions
+from neurons.cli.roles import file_trouble
 from neurons.doctor.role import Role
 from neurons.settings import ApiClientSettings, ChainSettings, MigrationSettings
 from scoring.errors import Code, PlatformError
@@ -24,7 +25,9 @@ def suggested(options: ChainOptions) -> tuple[Role, ...]:
     }
     found = tuple(role for role, fits in roles.items() if fits)
     if not found:
-        raise PlatformError(Code.ARGUMENT_INVALID, f"nothing here says what this host is: name {', '.join(Role)}")
+        trouble = file_trouble()
+        unread = f"{trouble}; " if trouble else ""
+        raise PlatformError(Code.ARGUMENT_INVALID, f"{unread}nothing here says what this host is: name {', '.join(Role)}")
     return found
 
 

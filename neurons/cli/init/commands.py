@@ -1,9 +1,10 @@
 """`voice init`: ask little, check what can be checked, and write a file of settings."""
 
+import asyncio
 import tomllib
-from dataclasses import asdict, dataclass, fields
+from contextlib import AsyncExitStack, nullcontext
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,22 +12,13 @@ import typer
 
 from neurons.cli.options import AsJson, ChainOptions, DevChainOptions, answer, set_by, shared_options
 from neurons.cli.output import confirm
+from neurons.doctor.role import Role
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from neurons.cli.init.checks import Tried
     from neurons.cli.init.questions import RoleQuestions
-    from voice_api.settings import ProcessSettings
-
-
-class NodeRole(StrEnum):
-    """What a file of settings is written for."""
-
-    VALIDATOR = "validator"
-    WORKER = "worker"
-    API = "api"
-    MINER = "miner"
+    from neurons.doctor.finding import Finding
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,51 +82,70 @@ class InitOptions(DevChainOptions, ChainOptions):
 @shared_options
 def init(
     options: InitOptions,
-    role: Annotated[NodeRole, typer.Argument(metavar="validator|worker|api|miner", help="What this node is.")],
+    role: Annotated[Role, typer.Argument(metavar="validator|worker|api|miner", help="What this node is.")],
     out: Annotated[
         Path | None, typer.Option("--out", help="The file to write.", show_default="VOICE_CONFIG, else voice.toml")
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Replace a file that is there; what it sets beside the questions stays.")
+        bool,
+        typer.Option(
+            "--force", help="Replace a file that is there: it stays as FILE.bak, and what it sets beside the questions stays set."
+        ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: take what is given or set, else the default.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Ask a few questions, check the answers, and write them into a commented voice.toml of mode 600."""
+    """Ask a few questions, write the answers into a commented voice.toml of mode 600, and check with the doctor what they name."""
     from neurons.cli.init.answers import collect, on_terminal
-    from neurons.cli.init.checks import tried
     from neurons.cli.init.questions import ROLE_QUESTIONS
-    from neurons.cli.init.written import write
-    from voice_api.settings import SettingsFileSettings
-    from voice_api.settings_file import read
+    from neurons.cli.init.written import set_aside, write
+    from voice_api.settings import SettingsFileSettings, reading
 
     questions = ROLE_QUESTIONS[role]
     path = (out or SettingsFileSettings().path or Path("voice.toml")).expanduser().absolute()
-    if path.exists():
-        _ordinary_or_raise(path)
-        confirm(f"{path} is there. Replace it?", force or yes)
-    values = collect(questions, options.answers(), None if yes else on_terminal)
-    text, settings = _text(role, questions, values, read(path) if path.exists() else {})
-    write(path, text)
+    is_there = path.exists()
+    earlier = _earlier(path) if is_there else {}
+    if is_there:
+        confirm(f"{path} is there. Replace it? (It stays beside it, as {path.name}.bak.)", force or yes)
+    with reading(path) if earlier else nullcontext():
+        values = collect(questions, options.answers(), None if yes else on_terminal)
+    written = _text(role, questions, values, earlier).encode()
+    if is_there:
+        typer.echo(f"kept what was there as {set_aside(path)}", err=True)
+    write(path, written)
     typer.echo(f"wrote {path}, which its user alone may read", err=True)
-    found = list(tried(settings))
+    with reading(path):
+        found = asyncio.run(_examined(role))
     lines = _next(path, questions)
-    document = {"file": str(path), "role": role.value, "checks": [asdict(each) for each in found], "next": lines}
+    document = {"file": str(path), "role": role.value, "checks": [each.as_data() for each in found], "next": lines}
     answer(as_json, document, lambda: _show(found, lines))
 
 
-def _ordinary_or_raise(path: Path) -> None:
-    """Raise PlatformError(ARGUMENT_INVALID) for a folder, or for a pipe, whose reader would wait for ever."""
+def _earlier(path: Path) -> "Mapping[str, Any]":
+    """What a file says that is going to be replaced; nothing, with a line that says so, where it is no TOML.
+
+    Raises PlatformError(ARGUMENT_INVALID) for a folder, or for a pipe, whose reader would wait for ever; and (SETTING_INVALID) for a
+    secret that others may read.
+    """
+    from neurons.cli.roles import variables
     from scoring.errors import Code, PlatformError
+    from voice_api.settings_file import key_of, read
 
     if not path.is_file():
         raise PlatformError(Code.ARGUMENT_INVALID, f"{path} is no ordinary file: name another with --out")
+    try:
+        found = read(path)
+    except PlatformError as error:
+        typer.echo(f"{error.detail}: nothing of it is taken over", err=True)
+        return {}
+    strange = sorted(found.keys() - set(map(key_of, variables())))
+    if strange:
+        typer.echo(f"no setting is called {', '.join(strange)}: left out", err=True)
+    return {key: value for key, value in found.items() if key not in strange}
 
 
-def _text(
-    role: NodeRole, questions: "RoleQuestions", values: dict[str, object], earlier: "Mapping[str, Any]"
-) -> "tuple[str, ProcessSettings]":
-    """The file's text, and what it says as settings, so that nothing is written that cannot be read."""
+def _text(role: Role, questions: "RoleQuestions", values: dict[str, object], earlier: "Mapping[str, Any]") -> str:
+    """The file's text, which was read as settings: nothing is written that cannot be."""
     from neurons.cli.init.written import text
     from voice_api.settings_file import expanded, key_of
 
@@ -144,26 +155,41 @@ def _text(
     written = text(role, {**later, **values}, others, datetime.now(UTC).date())
     said = tomllib.loads(written)
     variables = (*questions.asked, *questions.later)
-    return written, questions.kind(**{name: expanded(said[key_of(name)]) for name in variables if key_of(name) in said})
+    questions.kind(**{name: expanded(said[key_of(name)]) for name in variables if key_of(name) in said})
+    return written
+
+
+async def _examined(role: Role) -> "tuple[Finding, ...]":
+    """What the doctor says of all that the role's settings name."""
+    from neurons.cli.doctor.node import Node
+    from neurons.cli.doctor.roles import answer_checks_of
+    from neurons.doctor.examine import examine
+
+    async with AsyncExitStack() as stack:
+        return await examine(answer_checks_of(role, Node(ChainOptions(), None, stack)))
 
 
 def _next(path: Path, questions: "RoleQuestions") -> list[str]:
     """The commands that come next; where no command would find the file, the one that names it first."""
-    from voice_api.settings import settings_path
+    from voice_api.settings import found_path
 
-    return [*([] if settings_path() == path else [f"export VOICE_CONFIG={path}"]), *questions.next]
+    return [*([] if found_path() == path else [f"export VOICE_CONFIG={path}"]), *questions.next]
 
 
-def _show(found: "Sequence[Tried]", lines: "Sequence[str]") -> None:
+def _show(found: "Sequence[Finding]", lines: "Sequence[str]") -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from scoring.foreign_words import printable
-
     console = Console(soft_wrap=True)
     for each in found:
-        mark = ("ok      ", "green") if each.holds else ("not yet ", "yellow")
-        console.print(Text.assemble(mark, f"{each.what}: {printable(each.said)}"))
+        if each.health.value == "unknown":  # a row before it says why
+            continue
+        mark = ("ok      ", "green") if each.health.value == "ok" else ("not yet ", "yellow")
+        console.print(
+            Text.assemble(
+                mark, f"{each.check}: {each.value.rstrip('.')}. {each.fix}" if each.fix else f"{each.check}: {each.value}"
+            )
+        )
     console.print(Text("\nNext:"))
     for line in lines:
         console.print(Text(f"  {line}"))

@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Mapping
 from datetime import date
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +34,23 @@ def text(role: str, values: Mapping[str, object], others: Mapping[str, Any], day
     return "\n".join(parts)
 
 
-def write(path: Path, content: str) -> None:
+def set_aside(path: Path) -> Path:
+    """Copy a file to the first free of FILE.bak, FILE.bak-1, …, of mode 600; returns which. Raises PlatformError(SETTING_INVALID)."""
+    names = (f"{path.name}.bak{f'-{number}' if number else ''}" for number in count())
+    kept = next(place for name in names if not (place := path.with_name(name)).exists())
+    try:
+        content = path.read_bytes()
+    except OSError as exc:
+        raise PlatformError(Code.SETTING_INVALID, f"{path} cannot be read: {exc.strerror}") from exc
+    write(kept, content)
+    return kept
+
+
+def write(path: Path, content: bytes) -> None:
     """Write a file of mode 600, all or nothing; raises PlatformError(SETTING_INVALID)."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=".new-", delete=False
-        ) as file:  # mode 600
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".new-", delete=False) as file:  # mode 600
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
