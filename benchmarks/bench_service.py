@@ -1,8 +1,8 @@
 """`make bench-service`: reads, writes and jobs of the service on loopback, against the barest thing that does the same, in the same run.
 
 Baseline and ours take turns, so that whatever else the machine does falls on both. Nothing here passes or fails.
-Usage: python -m benchmarks.bench_service [--json] [--submissions 100000] [--samples 3000000] [--only reads pages writes jobs scale large]
-       [--out docs/measured/scale.json: what was measured of scale]
+Usage: python -m benchmarks.bench_service [--json] [--submissions 100000] [--samples 3000000]
+       [--only reads pages writes jobs scale pooler large] [--out docs/measured/scale.json: what was measured of scale]
 """
 
 import argparse
@@ -31,13 +31,14 @@ from benchmarks.service_client import Load, fetch, get, load
 from benchmarks.service_crowd import CrowdCost, crowd, crowd_rows
 from benchmarks.service_jobs import through_rq, through_the_service
 from benchmarks.service_pages import pages
+from benchmarks.service_pooler import pooler
 from benchmarks.service_scale import ScalePoint, as_rows, scale
 from neurons.chain import wallets
 from neurons.localnet.services import pick_port, start_postgres, start_redis
 from tests.builders.processes import Processes
 from voice_api.db.database import open_pool
 
-SECTIONS = ("reads", "pages", "writes", "jobs", "scale", "large")
+SECTIONS = ("reads", "pages", "writes", "jobs", "scale", "pooler", "large")
 SMALL = 1_000
 """Submissions of the small database."""
 SMALL_SAMPLES = 44_000
@@ -251,6 +252,8 @@ async def measure(bed: Bed, options: argparse.Namespace) -> list[ServiceRow]:
         rows += await jobs(bed, options.seconds)
     if "scale" in options.only:
         rows += await many_workers(bed, options.seconds, options.out)
+    if "pooler" in options.only:
+        rows += await pooler(bed, options.seconds)
     if "large" in options.only:
         rows += await large(bed, options.seconds, options.submissions, options.samples)
     return rows

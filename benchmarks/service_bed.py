@@ -47,9 +47,9 @@ class Bed:
         """Address of the API's own hotkey, which may also write."""
         return str(self.wallet.hotkey.ss58_address)
 
-    def database(self, name: str) -> str:
-        """A database's URL."""
-        return urlunsplit(urlsplit(self.postgres)._replace(path=f"/{name}"))
+    def database(self, name: str, server: str | None = None) -> str:
+        """A database's URL, on PostgreSQL itself or by another way to it."""
+        return urlunsplit(urlsplit(server or self.postgres)._replace(path=f"/{name}"))
 
     def shared(self, database: str) -> dict[str, str]:
         """Environment of every process of the service."""

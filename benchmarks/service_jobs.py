@@ -26,6 +26,8 @@ from voice_api.keys import ServiceKey
 _POLL_SECONDS = 0.05
 _START_SECONDS = 60.0
 _BARE = "bare"
+_ADDED = 2_000
+"""In one transaction, which locks each: PostgreSQL keeps room for some thousands of locks."""
 
 
 async def through_the_service(
@@ -34,11 +36,11 @@ async def through_the_service(
     """Verdicts per second of one worker over `jobs` due rows, or over what it does in `most` seconds."""
     processes.start("jobs-dispatcher", "neurons.cli", ["dispatcher"], shared)
     processes.start("jobs-worker", "benchmarks.service_worker", [], {**shared, **_identity(folder)})
-    await _open(pool, 1, 1)  # everything has started once this is judged
+    await open_rows(pool, 1, 1)  # everything has started once this is judged
     if not await _judged(pool, 1, _START_SECONDS):
         raise RuntimeError("the worker judges nothing")
     started = time.perf_counter()
-    await _open(pool, 2, jobs)
+    await open_rows(pool, 2, jobs)
     done = await _judged(pool, 1 + jobs, most) - 1
     seconds = time.perf_counter() - started
     for name in ("jobs-worker", "jobs-dispatcher"):
@@ -87,9 +89,11 @@ async def _judged(pool: Pool, jobs: int, most: float) -> int:
         await asyncio.sleep(_POLL_SECONDS)
 
 
-async def _open(pool: Pool, number: int, jobs: int) -> None:
+async def open_rows(pool: Pool, number: int, jobs: int) -> None:
+    """Open a round that asks for so many new submissions."""
     keys = [hashlib.sha256(f"{number}/{job}".encode()).hexdigest() for job in range(jobs)]
-    ids = await Submissions(pool).add([_commitment(key) for key in keys])
+    parts = [keys[first : first + _ADDED] for first in range(0, jobs, _ADDED)]
+    ids = [each for part in parts for each in await Submissions(pool).add([_commitment(key) for key in part])]
     competition = load(COMPETITION).at(RoundNumber(number))
     round_ = NewRound(
         round=RoundNumber(number),

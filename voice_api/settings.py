@@ -25,6 +25,7 @@ from scoring.store.files import StoredFiles
 from scoring.store.place import S3Access, StorePlace, open_files, place_of
 from scoring.types import Hotkey
 from voice_api import settings_file
+from voice_api.pooler import is_pooled
 
 SECRETS = Path("/run/secrets")
 
@@ -50,6 +51,7 @@ def _database_url(url: SecretStr) -> SecretStr:
         is_one = False
     if not is_one:
         raise ValueError("not of the form postgresql://")
+    is_pooled(url.get_secret_value())
     return url
 
 

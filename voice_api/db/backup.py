@@ -122,7 +122,7 @@ async def backup_target(url: str, schema: str, *, replace: bool) -> AsyncIterato
     are connected to. Raises DatabaseUnavailable, and PlatformError(SETTING_INVALID) for a role that may not define tables.
     """
     with _allowed(_MAY_NOT_MAKE):
-        async with connection_to(url) as connection, connection.transaction():
+        async with connection_to(url, session=True) as connection, connection.transaction():
             await speak_json(connection)
             await connection.execute(sql("migrations.lock"))
             if not (await connection.fetchrow(sql("backup.is_empty")))["empty"]:

@@ -19,7 +19,9 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
+from voice_api import tls
 from voice_api.errors import DatabaseBusy, DatabaseUnavailable
+from voice_api.pooler import insist_on_a_session, is_pooled, without_mark
 
 _OUTAGES = (
     OSError,
@@ -47,6 +49,8 @@ _NOT_A_URL = "DATABASE_URL is not a PostgreSQL URL"
 _CONNECT_SECONDS = 10.0
 _COMMAND_SECONDS = 30.0
 _CLOSE_SECONDS = 5
+_STATEMENTS = 100
+"""That a connection keeps prepared, as is the driver's own default."""
 _QUERIES = Path(__file__).with_name("queries")
 _HEADING = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
@@ -135,11 +139,14 @@ async def connect(
     """
     lends_within, answers_within = patience or _CONNECT_SECONDS, patience or _COMMAND_SECONDS
     with _named_outages():
+        pooled = is_pooled(_checked(url))
         pool = await asyncpg.create_pool(
-            _checked(url),
+            without_mark(url),
             min_size=0 if lazy else 1,
             max_size=size,
             init=speak_json,
+            reset=_keep if pooled else None,
+            statement_cache_size=0 if pooled else _STATEMENTS,
             timeout=lends_within,
             command_timeout=answers_within,
             server_settings={"application_name": f"{application} {release()}"},
@@ -159,12 +166,23 @@ async def open_pool(
         await pool.close()
 
 
+async def _keep(_connection: Connection) -> None:
+    """Reset nothing before a connection is lent again: of a pooler's sessions nothing is kept, and the question costs a transaction."""
+
+
 @asynccontextmanager
-async def connection_to(url: str) -> AsyncIterator[Connection]:
-    """Open one connection outside a pool, without a limit on a command's time; raises DatabaseUnavailable."""
+async def connection_to(url: str, *, session: bool = False) -> AsyncIterator[Connection]:
+    """Open one connection outside a pool, without a limit on a command's time; raises DatabaseUnavailable.
+
+    A `session` is for locks and news that outlast a transaction: it raises PlatformError(SETTING_INVALID) for a URL of a pooler.
+    """
     with _named_outages():
-        named = {"application_name": f"voice {release()}"}
-        connection = await asyncpg.connect(_checked(url), timeout=_CONNECT_SECONDS, server_settings=named)
+        if session:
+            insist_on_a_session(_checked(url))
+        named, kept = {"application_name": f"voice {release()}"}, 0 if is_pooled(_checked(url)) else _STATEMENTS
+        connection = await asyncpg.connect(
+            without_mark(url), timeout=_CONNECT_SECONDS, statement_cache_size=kept, server_settings=named
+        )
         try:
             with _named_breaks(connection):
                 yield connection
@@ -193,14 +211,18 @@ def _outage(exc: BaseException) -> DatabaseUnavailable:
     for kind, sentence in _SENTENCES.items():
         if isinstance(exc, kind):
             return DatabaseUnavailable(sentence)
-    return DatabaseUnavailable(f"PostgreSQL cannot be reached ({type(exc).__name__})")
+    why = tls.trouble(exc, "DATABASE_URL") or type(exc).__name__
+    return DatabaseUnavailable(f"PostgreSQL cannot be reached ({why})")
 
 
 def _checked(url: str) -> str:
     try:
-        _ = urlsplit(url).port
+        _ = urlsplit(url).port, is_pooled(url)
     except ValueError as exc:
         raise DatabaseUnavailable(_NOT_A_URL) from exc
+    missing = tls.missing_file(url, "DATABASE_URL")
+    if missing is not None:
+        raise DatabaseUnavailable(missing)
     return url
 
 

@@ -25,7 +25,7 @@ async def upgrade(url: str) -> None:
     Raises DatabaseUnavailable, and PlatformError(SCHEMA_UNKNOWN) for a database that a newer release has upgraded: there is no way back
     but a backup.
     """
-    async with connection_to(url) as connection:
+    async with connection_to(url, session=True) as connection:
         await connection.execute(sql("migrations.lock"))
         current = await revision(connection)
         if current is not None and current not in revisions():

@@ -93,7 +93,7 @@ class Candidacy:
 async def candidacy(url: str) -> AsyncIterator[Candidacy]:
     """Stand as leader and hear of due work for as long as the context lasts; raises DatabaseUnavailable."""
     news = asyncio.Event()
-    async with connection_to(url) as connection:
+    async with connection_to(url, session=True) as connection:
         await connection.add_listener("evaluations_due", lambda *_: news.set())
         connection.add_termination_listener(lambda *_: news.set())
         yield Candidacy(connection, news)

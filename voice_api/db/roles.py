@@ -91,7 +91,7 @@ async def _change_roles(url: str, change: Change) -> None:
     """
     for tried in range(1, _TRIES + 1):
         try:
-            async with connection_to(url) as connection, connection.transaction():
+            async with connection_to(url, session=True) as connection, connection.transaction():
                 await connection.execute(sql("migrations.lock"))
                 await change(connection)
             return

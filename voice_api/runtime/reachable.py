@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager, suppress
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from scoring.errors import Code, PlatformError
 from voice_api.db.database import connection_to
 from voice_api.errors import DatabaseUnavailable, RedisUnavailable
 from voice_api.runtime.process_end import ended_by_sigterm
+from voice_api.runtime.redis_state import named_outage
 
 log = structlog.get_logger()
 
@@ -30,10 +30,8 @@ async def check(database_url: str, redis_url: str) -> None:
 async def check_redis(redis_url: str) -> None:
     """Raise RedisUnavailable unless it answers."""
     async with Redis.from_url(redis_url, socket_timeout=_ANSWER_SECONDS, socket_connect_timeout=_ANSWER_SECONDS) as redis:
-        try:
+        with named_outage(redis_url):
             await redis.ping()
-        except (RedisError, OSError) as exc:
-            raise RedisUnavailable(f"Redis does not serve ({type(exc).__name__})") from exc
 
 
 async def wait(database_url: str, redis_url: str, enough: asyncio.Event | None = None) -> None:

@@ -1,11 +1,14 @@
 """Redis as an operator asks after it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from voice_api import tls
 from voice_api.errors import RedisUnavailable
 
 EPOCH = "voice:nonce:epoch"
@@ -24,14 +27,24 @@ class RedisState:
     """Whether a store of nonces was begun since it was last emptied."""
 
 
+@contextmanager
+def named_outage(url: str) -> Iterator[None]:
+    """Inside, a Redis that cannot be asked is RedisUnavailable, which says why where that lies with its certificates."""
+    if missing := tls.missing_file(url, "REDIS_URL"):
+        raise RedisUnavailable(missing)
+    try:
+        yield
+    except (RedisError, OSError) as exc:
+        why = tls.trouble(exc, "REDIS_URL") or type(exc).__name__
+        raise RedisUnavailable(f"Redis does not serve ({why})") from exc
+
+
 async def redis_state(url: str, patience: timedelta) -> RedisState:
     """Ask it, with `patience` for each answer; raises RedisUnavailable, without the address, which may hold a password."""
     seconds = patience.total_seconds()
     async with Redis.from_url(url, socket_timeout=seconds, socket_connect_timeout=seconds) as redis:
-        try:
+        with named_outage(url):
             info, epoch = await redis.info(), await redis.exists(EPOCH)
-        except (RedisError, OSError) as exc:
-            raise RedisUnavailable(f"Redis does not serve ({type(exc).__name__})") from exc
     return RedisState(
         version=str(info["redis_version"]),
         used_megabytes=round(int(info["used_memory"]) / (1 << 20)),
