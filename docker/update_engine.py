@@ -46,7 +46,7 @@ class Engine(Protocol):
     """Runs containers on this host. `images` are the variables by which the compose file names them."""
 
     def pull(self, image: str) -> Ended:
-        """Fetch an image."""
+        """Fetch an image by its digest, unless it is here."""
         ...
 
     def once(self, image: str, command: tuple[str, ...], given: bytes, environment: Mapping[str, str]) -> Ended:
@@ -82,8 +82,9 @@ class HostEngine:
     project: str
 
     def pull(self, image: str) -> Ended:
-        """Fetch an image."""
-        return self._run((self.name, "pull", "--quiet", image), limit=_PULL_SECONDS)
+        """Fetch an image by its digest; one that is here is what it is."""
+        here = self._run((self.name, "image", "inspect", image))
+        return here if here.status == 0 else self._run((self.name, "pull", "--quiet", image), limit=_PULL_SECONDS)
 
     def once(self, image: str, command: tuple[str, ...], given: bytes, environment: Mapping[str, str]) -> Ended:
         """Run a command in a new container of an image that reaches nothing: no network, no file of the host."""
