@@ -101,7 +101,7 @@ def _queue(each: TrackProgress, age: timedelta) -> Finding:
     value = f"{each.queue}, {each.track or 'family not known yet'}: {each.queued} wait, the oldest for {lasting(age)}"
     fix = "Add workers, or see what those do: `voice operator workers`."
     if age >= WAITS_TOO_LONG and not each.running:
-        return failing(CheckName.QUEUES, value, fix)
+        return failing(CheckName.QUEUES, value, fix, follows=(CheckName.DISPATCHER,))
     return warning(CheckName.QUEUES, value, fix) if age >= WAITS_LONG else well(CheckName.QUEUES, value)
 
 

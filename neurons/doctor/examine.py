@@ -2,10 +2,10 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
@@ -52,7 +52,28 @@ async def examine(checks: Sequence[Check]) -> tuple[Finding, ...]:
     down = frozenset(name for check, end in pairs for name in _down(check, end))
     found = [finding for check, end in pairs for finding in _findings(check, end, down)]
     order = list(CheckName)
-    return tuple(sorted(dict.fromkeys(found), key=lambda finding: order.index(finding.check)))
+    return tuple(sorted(by_cause(dict.fromkeys(found)), key=lambda finding: order.index(finding.check)))
+
+
+def by_cause(found: Iterable[Finding]) -> list[Finding]:
+    """The findings with one failure for each cause: it names what follows from it, and those rows are unknown and name it."""
+    rows = list(found)
+    failed = {each.check for each in rows if each.health is Health.FAILING}
+    causes = [next((name for name in each.follows if name in failed), None) for each in rows]
+    led_to: dict[CheckName, list[str]] = {}
+    for each, cause in zip(rows, causes, strict=True):
+        if cause is not None and each.check.value not in led_to.setdefault(cause, []):
+            led_to[cause].append(each.check.value)
+    return [_as_consequence(each, cause) if cause else _as_cause(each, led_to) for each, cause in zip(rows, causes, strict=True)]
+
+
+def _as_consequence(row: Finding, cause: CheckName) -> Finding:
+    return replace(row, health=Health.UNKNOWN, fix=f"See the row `{cause}`: this follows from it.")
+
+
+def _as_cause(row: Finding, led_to: Mapping[CheckName, Sequence[str]]) -> Finding:
+    names = led_to.get(row.check, ()) if row.health is Health.FAILING else ()
+    return replace(row, value=f"{row.value}; from it follows: {', '.join(names)}") if names else row
 
 
 async def _look(check: Check) -> Sequence[Finding]:

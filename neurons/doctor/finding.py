@@ -35,6 +35,8 @@ class Finding:
     """What to do; '' where nothing is to be done."""
     code: Code | None = None
     """The error that the look ended with, where it did."""
+    follows: tuple[CheckName, ...] = ()
+    """The rows of which this one's failure is only a consequence, where one of them fails; what comes first in time first."""
 
     @property
     def meaning(self) -> str:
@@ -69,9 +71,9 @@ def warning(check: CheckName, value: str, fix: str) -> Finding:
     return Finding(check=check, health=Health.WARNING, value=_shown(value), fix=fix)
 
 
-def failing(check: CheckName, value: str, fix: str, code: Code | None = None) -> Finding:
-    """A part that does not work."""
-    return Finding(check=check, health=Health.FAILING, value=_shown(value), fix=fix, code=code)
+def failing(check: CheckName, value: str, fix: str, code: Code | None = None, *, follows: tuple[CheckName, ...] = ()) -> Finding:
+    """A part that does not work; where a row that it `follows` fails, that one is the cause."""
+    return Finding(check=check, health=Health.FAILING, value=_shown(value), fix=fix, code=code, follows=follows)
 
 
 def unknown(check: CheckName, value: str, fix: str = "", code: Code | None = None) -> Finding:

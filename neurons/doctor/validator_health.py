@@ -25,6 +25,8 @@ _UNCOUNTED = 2
 """Rounds in a row without any receipt that counts."""
 _OPENS_WITHIN = timedelta(minutes=10)
 """The chain opens sealed weights a few blocks after their round of the beacon."""
+_ASKED = (CheckName.REGISTRATION, CheckName.STAKE, CheckName.PERMIT, CheckName.VERSION_KEY)
+"""What the chain asks of who sets weights: it refuses them where one of these fails."""
 
 
 def competition(schedule: Schedule, block: Block) -> Finding:
@@ -61,7 +63,8 @@ def fold(head: LedgerHead | None, unfolded: Round | None, schedule: Schedule, bl
         return warning(CheckName.FOLD, f"nothing was folded yet{waits}", fix) if waits else unknown(CheckName.FOLD, "nothing yet")
     value = f"round {head.round}, {lasting(now - head.folded_at)} ago{waits}"
     if block is not None and stalled(head.round, block, schedule):
-        return failing(CheckName.FOLD, f"{value}: nothing since, though more than two rounds are over", fix)
+        why = f"{value}: nothing since, though more than two rounds are over"
+        return failing(CheckName.FOLD, why, fix, follows=(CheckName.ROUND,))
     return well(CheckName.FOLD, value)
 
 
@@ -69,7 +72,8 @@ def receipts(judged: EntryOutline | None, head: LedgerHead | None, uncounted: in
     """Whether the receipts of the last round with any count; `uncounted` rounds up to the last one have none that does."""
     fix = "Compare VOICE_TRUST, VOICE_COMPETITION and releases; meanwhile the last plan that paid anybody is sent again."
     if judged is not None and judged.inputs.refusal:
-        return failing(CheckName.RECEIPTS, f"none of round {judged.round} counts: {judged.inputs.refusal}", fix)
+        why = f"none of round {judged.round} counts: {judged.inputs.refusal}"
+        return failing(CheckName.RECEIPTS, why, fix, follows=(CheckName.TRUST,))
     if head is not None and uncounted >= _UNCOUNTED:
         return failing(
             CheckName.RECEIPTS, f"none counted in the last {uncounted} rounds: none came", "`voice operator stuck` says why."
@@ -147,13 +151,13 @@ def weights(view: WeightsView, now: datetime) -> Finding:
     look = "`voice validator weights` lists the attempts, with what to do."
     inactive = _inactive(view)
     if inactive:
-        return failing(CheckName.WEIGHTS, f"{value}; {inactive}", look)
+        return failing(CheckName.WEIGHTS, f"{value}; {inactive}", look, follows=(CheckName.ROUND, CheckName.FOLD, *_ASKED))
     if last.outcome is WeightOutcome.FAILED:
         said = f"{value}: {last.error or 'no reason is known'}"
         return (
             warning(CheckName.WEIGHTS, said, look)
             if last.refusal is RefusalClass.PASSING
-            else failing(CheckName.WEIGHTS, said, look)
+            else failing(CheckName.WEIGHTS, said, look, follows=_ASKED)
         )
     if view.kept_back:
         return warning(CheckName.WEIGHTS, f"{value}; kept back: {view.kept_back}", look)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from neurons.cli.doctor.commands import show
 from neurons.cli.doctor.node import Node
 from neurons.cli.doctor.roles import answer_checks_of, checks_of
 from neurons.cli.doctor.suggest import suggested
@@ -18,8 +19,8 @@ from neurons.cli.options import ChainOptions
 from neurons.doctor import chain_health, database_health, host_health, service_health, validator_health, words
 from neurons.doctor.catalogue import CATALOGUE, CheckName
 from neurons.doctor.chain_health import ChainView
-from neurons.doctor.examine import OWNERS, Check, Once, examine, in_thread
-from neurons.doctor.finding import Finding, Health, is_healthy, well
+from neurons.doctor.examine import OWNERS, Check, Once, by_cause, examine, in_thread
+from neurons.doctor.finding import Finding, Health, failing, is_healthy, well
 from neurons.doctor.host_health import DiskSpace
 from neurons.doctor.role import Role
 from scoring.competition import load
@@ -500,3 +501,58 @@ def test_what_is_looked_at_after_the_questions_is_the_doctors(role: Role) -> Non
     )
     assert CheckName.SETTINGS in asked
     assert asked < all_of_it
+
+
+def test_a_validator_that_does_not_run_is_one_failure() -> None:
+    """Its open round names what follows from it: no fold, and no weights; those rows say so, and fail no more."""
+    head = LedgerHead(round=RoundNumber(2), state_hash="aa", kings={}, folded_at=NOW - timedelta(hours=3))
+    metagraph = a_metagraph(block=Block(9_000), neurons=(a_neuron(hotkey=ME),))
+    view = validator_health.WeightsView(
+        attempts=[a_weight_attempt()], attempted_at=NOW, metagraph=metagraph, neuron=metagraph.neuron(ME)
+    )
+    rows = [
+        validator_health.newest_round(a_round(), [], Block(9_000)),
+        validator_health.fold(head, None, load(), Block(9_000), NOW),
+        validator_health.weights(view, NOW),
+    ]
+    assert [each.health for each in rows] == [Health.FAILING] * 3
+
+    found = by_cause(rows)
+
+    assert healths(found) == {"round": "failing", "fold": "unknown", "weights": "unknown"}
+    assert found[0].value.endswith("; from it follows: fold, weights")
+    assert {each.fix for each in found[1:]} == {"See the row `round`: this follows from it."}
+    assert [each.value for each in found[1:]] == [each.value for each in rows[1:]]
+
+
+@pytest.mark.parametrize(
+    ("failed", "expected"),
+    [
+        pytest.param([CheckName.VERSION_KEY], "unknown", id="what the chain asks for"),
+        pytest.param([CheckName.BURN], "failing", id="something else"),
+        pytest.param([], "failing", id="nothing else"),
+    ],
+)
+def test_weights_that_the_chain_refuses_fail_by_themselves_unless_it_is_known_why(failed: list[CheckName], expected: str) -> None:
+    """By what the chain asks of who sets weights alone."""
+    attempt = a_weight_attempt(outcome=WeightOutcome.FAILED, refusal=RefusalClass.OURS)
+    view = validator_health.WeightsView(attempts=[attempt], attempted_at=NOW, metagraph=None, neuron=None)
+    found = by_cause([*(failing(name, "no", "Do.") for name in failed), validator_health.weights(view, NOW)])
+    assert found[-1].health.value == expected
+
+
+@pytest.mark.parametrize("columns", [30, 40, 69, 70, 120])
+def test_no_word_is_broken_however_narrow_the_terminal_is(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is known of each part stands on lines of its own where a table has no room."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    rows = [
+        well(CheckName.DATABASE_CLOCK, "the same, to a second or two"),
+        failing(CheckName.VERSION_KEY, "VOICE_VERSION_KEY is 2, and the subnet takes 3 or more", "Install the newest release."),
+    ]
+    show(rows)
+    said = capsys.readouterr().out
+    assert {"VOICE_VERSION_KEY", "failing", "second", "subnet", "release."} <= set(said.split())
+    assert max(map(len, said.splitlines())) <= columns
+    assert ("how it is" in said) == (columns >= 70)

@@ -27,6 +27,8 @@ Roles = Annotated[
 ]
 STYLES = {"ok": "green", "warning": "yellow", "failing": "bold red", "unknown": "dim"}
 """The colour of each health."""
+TABLE_WIDTH = 70
+"""Columns of a terminal below which a table would break words."""
 
 
 @shared_options
@@ -69,16 +71,29 @@ def document(roles: Sequence[Role], found: "Sequence[Finding]") -> dict[str, Any
 
 
 def show(found: "Sequence[Finding]") -> None:
-    """Print a table of the findings, and what to do."""
+    """Print the findings, as a table where there is room for one, and what to do."""
+    console = Console()
+    console.print(_table(found) if console.width >= TABLE_WIDTH else _list(found))
+    console.print(advice(found))
+    counts = Counter(finding.health.value for finding in found)
+    console.print(", ".join(f"{counts[health]} {health}" for health in STYLES if counts[health]))
+
+
+def _table(found: "Sequence[Finding]") -> RenderableType:
     table = Table("health", "part", Column("how it is", overflow="fold"), box=SIMPLE_HEAD)
     for finding in found:
         health = finding.health.value
         table.add_row(Text(health, STYLES[health]), finding.check.value, Text(finding.value))
-    console = Console()
-    console.print(table)
-    console.print(advice(found))
-    counts = Counter(finding.health.value for finding in found)
-    console.print(", ".join(f"{counts[health]} {health}" for health in STYLES if counts[health]))
+    return table
+
+
+def _list(found: "Sequence[Finding]") -> RenderableType:
+    """The same, each part on lines of its own."""
+    rows: list[RenderableType] = []
+    for finding in found:
+        health = finding.health.value
+        rows += [Text.assemble((health, STYLES[health]), f" {finding.check.value}"), Padding(Text(finding.value), (0, 0, 0, 2))]
+    return Group(*rows, "")
 
 
 def advice(found: "Sequence[Finding]") -> RenderableType:
