@@ -20,6 +20,7 @@ SOAK_ARGS ?=
 GAME_ARGS ?=
 WHITEBOX_ARGS ?=
 COPIES_ARGS ?=
+LOAD_ARGS ?=
 README ?=
 
 .PHONY: help demo test test-unit test-slow test-chaos soak game-day simulate bench-validator lint fmt clean compose-check bench-demo bench-voices bench-service bench-near-copies bench-scoring bench-gpu bench-copies check-gpu pictures golden structure study-attacks study-order study-round-variance study-rivals studies study-speaker study-flags study-voices study-delivery study-instruction-sets study-whitebox
@@ -101,6 +102,11 @@ bench-voices: $(VENV)/.ready
 # for less.
 bench-service: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.bench_service $(BENCH_ARGS)
+
+# Fleets, rounds and costs on paper by the rules that decide, and what breaks first; LOAD_ARGS=--check compares with a small real fleet,
+# '--json' or '--out docs/measured/load.json' keeps it.
+simulate-load: $(VENV)/.ready
+	$(BIN)/python -m benchmarks.load $(LOAD_ARGS)
 
 # Finds the sketches that are like one's own among 100,000; BENCH_ARGS='--artifacts 10000' for less.
 bench-near-copies: $(VENV)/.ready
@@ -205,7 +211,7 @@ lint: $(VENV)/.ready
 	MYPYPATH=docker $(BIN)/mypy docker/*.py
 	$(BIN)/lint-imports
 
-.PHONY: audit bench-sandbox bench-start docs locks sbom scan-secrets
+.PHONY: simulate-load audit bench-sandbox bench-start docs locks sbom scan-secrets
 # What looks at packages and files, and what makes the documentation site, is installed by hash into environments of their own.
 SUPPLY = $(VENV)/supply
 $(VENV)/supply/.ready $(VENV)/docs/.ready: $(VENV)/%/.ready: locks/%.txt
