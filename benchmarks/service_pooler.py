@@ -1,12 +1,12 @@
 """Claims of several worker processes, on PostgreSQL itself and by way of PgBouncer that pools by the transaction.
 
-Usage of one such process: python -m benchmarks.service_pooler NAME SECONDS, with DATABASE_URL
+As a program it is one such process; its settings are of the environment (DATABASE_URL).
 """
 
+import argparse
 import asyncio
 import json
 import subprocess
-import sys
 import time
 from contextlib import suppress
 from datetime import timedelta
@@ -129,5 +129,9 @@ async def work(name: str, seconds: float) -> list[float]:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", help="of the process, as a worker shows itself")
+    parser.add_argument("seconds", type=float, help="for so long")
+    asked = parser.parse_args()
     with suppress(BrokenPipeError):
-        print(json.dumps(asyncio.run(work(sys.argv[1], float(sys.argv[2])))))  # noqa: T201
+        print(json.dumps(asyncio.run(work(asked.name, asked.seconds))))  # noqa: T201
