@@ -211,7 +211,7 @@ lint: $(VENV)/.ready
 	MYPYPATH=docker $(BIN)/mypy docker/*.py
 	$(BIN)/lint-imports
 
-.PHONY: simulate-load audit bench-sandbox bench-start docs locks sbom scan-secrets
+.PHONY: simulate-load audit bench-sandbox bench-start docs locks pin-images sbom scan-secrets
 # What looks at packages and files, and what makes the documentation site, is installed by hash into environments of their own.
 SUPPLY = $(VENV)/supply
 $(VENV)/supply/.ready $(VENV)/docs/.ready: $(VENV)/%/.ready: locks/%.txt
@@ -242,6 +242,10 @@ sbom: $(SUPPLY)/.ready
 # Writes locks/ anew from pyproject.toml and constraints.txt: Linux, x86-64, Python 3.11, and a package index.
 locks: $(VENV)/.ready
 	$(BIN)/python docker/write_locks.py
+
+# Names others' images by the digests that their tags mean now, wherever they are built on or run; asks their registries.
+pin-images: $(VENV)/.ready
+	$(BIN)/python docker/pin_images.py
 
 # Mends what the formatter and the linter can mend.
 fmt: $(VENV)/.ready

@@ -16,17 +16,18 @@ from voice_api.db import migrate
 from voice_api.db.database import release
 
 COMPOSE, CHANGELOG = "docker-compose.yml", "CHANGELOG.md"
+MENDS = "#### Security"
+"""The heading in CHANGELOG below which stands which weakness a release mends: nodes take such a release sooner."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseBuild:
-    """What was built: from which commit, when, which images, and whether it mends a weakness."""
+    """What was built: from which commit, when, and which images."""
 
     commit: str
     published_at: datetime
     images: Mapping[str, str]
     """Each target's image, by its digest."""
-    security: bool
 
 
 def record_of(root: Path, build: ReleaseBuild, signer: str) -> ReleaseRecord:
@@ -46,7 +47,7 @@ def record_of(root: Path, build: ReleaseBuild, signer: str) -> ReleaseRecord:
             schema_revision=migrate.head(),
             competition_hash=load().version[-1].hash,
             compose_sha256=compose,
-            security=build.security,
+            security=any(MENDS in note for note in notes.values()),
             images=build.images,
             notes=notes,
             signer=signer,

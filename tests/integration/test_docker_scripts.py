@@ -342,7 +342,7 @@ def test_redis_comes_from_the_stacks_own_image_or_from_the_demos_package(
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     images = _script("images", monkeypatch)
 
-    assert images.redis_image(images.Engine("engine", ("engine", "build"), ()), flags) == image
+    assert images.redis_image(images.Engine("engine", ("engine", "build"), ()), flags).partition("@")[0] == image
     assert (tmp_path / "asked").read_text().split() == asked
     if "build" in asked:
         assert built.read_text().split() == ["Dockerfile", "valkey-cli", "valkey-server"]

@@ -182,7 +182,7 @@ def test_the_changelog_says_what_changes_for_whom() -> None:
 def source(tmp_path: Path) -> Path:
     """A source whose changelog has the installed version."""
     (tmp_path / "docker-compose.yml").write_text("services: {}\n")
-    (tmp_path / "CHANGELOG.md").write_text(f"## [{OURS}] - 2026-12-01\n\n### For operators\n\n- All of it.\n")
+    (tmp_path / "CHANGELOG.md").write_text(f"## [{OURS}] - 2026-12-01\n\n### For operators\n\n#### Security\n- All of it.\n")
     return tmp_path
 
 
@@ -190,7 +190,7 @@ def test_a_release_is_written_and_verified(source: Path) -> None:
     """From a new key to what a node is told: the operator needs the address alone."""
     address = voice(source, "key", "release.key").stdout.strip()
     assert voice(source, "key", "release.key").stdout.strip() == address
-    written = voice(source, "write", "--key", "release.key", "--commit", "2c" * 20, "--image", f"api={IMAGE}", "--security")
+    written = voice(source, "write", "--key", "release.key", "--commit", "2c" * 20, "--image", f"api={IMAGE}")
     assert written.returncode == 0, written.stderr
     (source / "release.json").write_text(written.stdout)
     options = ("verify", "release.json", "--running", "0.0.1")
@@ -207,7 +207,7 @@ def test_a_release_is_written_and_verified(source: Path) -> None:
         "compose_sha256": hashlib.sha256(b"services: {}\n").hexdigest(),
         "security": True,
         "images": {"api": IMAGE},
-        "notes": {"For operators": "- All of it."},
+        "notes": {"For operators": "#### Security\n- All of it."},
         "signer": address,
     }
     shown = voice(source, *options, **environment).stdout
@@ -229,7 +229,7 @@ def test_what_may_not_be_taken_is_one_line(source: Path, options: tuple[str, ...
     address = voice(source, "key", "release.key").stdout.strip()
     written = voice(source, "write", "--key", "release.key", "--commit", "2c" * 20, "--image", f"api={IMAGE}")
     (source / "release.json").write_text(written.stdout)
-    ended = voice(source, "verify", *options, VOICE_RELEASE_KEY=address)
+    ended = voice(source, "verify", *options, VOICE_RELEASE_KEY=address, VOICE_HOLD_BACK_SECURITY_HOURS="1")
     (told,) = ended.stderr.splitlines()
     assert (ended.returncode, ended.stdout, told.startswith(f"error {code} "), words in told) == (1, "", True, True), told
 

@@ -35,18 +35,17 @@ def write(
         list[str], typer.Option("--image", metavar="TARGET=REPOSITORY@sha256:…", help="An image that was built; for each target.")
     ],
     source: Annotated[Path, typer.Option("--source", help="The folder of that commit.")] = Path(),
-    security: Annotated[bool, typer.Option("--security", help="It mends a weakness: let nodes take it sooner.")] = False,
 ) -> None:
     """Print the signed record of the release that is installed here, built from the source in a folder.
 
-    What changes for whom is read from CHANGELOG.md, from the section of the version.
+    What changes for whom is read from CHANGELOG.md, from the section of the version; with a heading "Security" in it, nodes take it sooner.
     """
     from neurons.release.record import signed
     from neurons.release.source import ReleaseBuild, record_of
     from voice_api.keys import ServiceKey
 
     signer = ServiceKey.read(key)
-    build = ReleaseBuild(commit=commit, published_at=datetime.now(UTC), images=_named(images), security=security)
+    build = ReleaseBuild(commit=commit, published_at=datetime.now(UTC), images=_named(images))
     typer.echo(signed(record_of(source, build, signer.address), signer.sign), nl=False)
 
 
