@@ -24,7 +24,7 @@ _ACL = "system.posix_acl_access"
 _ACL_VERSION = 2
 _NOBODY = 0xFFFFFFFF
 _OWNER, _USER, _GROUP, _MASK, _OTHERS = 0x01, 0x02, 0x04, 0x10, 0x20
-_READ, _LOOK = 4, 5
+_READ, _LOOK, _ALL = 4, 5, 7
 _PASSWORD_BYTES = 32
 _SERVICE_KEY_BYTES = 32
 _OTHER_USERS = {"postgres_password": None, "grafana_password": GRAFANA}
@@ -48,8 +48,11 @@ class Readers:
     first: int = 1
     is_root: bool = os.geteuid() == 0
 
-    def let_in(self, path: Path, user: int | None) -> None:
-        """Close a path to everybody but its owner and a user of the containers (None: the owner alone); raises NoAccessLists."""
+    def let_in(self, path: Path, user: int | None, *, writes: bool = False) -> None:
+        """Close a path to everybody but its owner and a user of the containers (None: the owner alone); raises NoAccessLists.
+
+        That user reads it; into a folder he `writes` as well, if that is said.
+        """
         is_folder = path.is_dir()
         path.chmod(0o700 if is_folder else 0o400)
         if user is None:
@@ -58,7 +61,7 @@ class Readers:
         if self.is_root:
             os.chown(path, reader, reader)
         elif reader != path.stat().st_uid:
-            _add_reader(path, reader, _LOOK if is_folder else _READ)
+            _add_reader(path, reader, _ALL if writes else _LOOK if is_folder else _READ)
 
 
 def _add_reader(path: Path, user: int, rights: int) -> None:

@@ -9,13 +9,14 @@ from urllib.parse import parse_qsl, urlsplit
 
 _FILES = ("sslrootcert", "sslcert", "sslkey", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 """What PostgreSQL's and Redis' URLs call the files of certificates and keys."""
-_EXPIRED, _NOT_YET, _OTHER_NAME = 10, 9, 62
+_EXPIRED, _NOT_YET, _OTHER_NAME, _OTHER_ADDRESS = 10, 9, 62, 64
 """OpenSSL's numbers of why a certificate is not taken; any other is an issuer that is not known."""
 _VERIFICATIONS: Mapping[int, str] = MappingProxyType(
     {
         _EXPIRED: "the server's certificate has expired",
         _NOT_YET: "the server's certificate is not valid yet: compare the clocks",
         _OTHER_NAME: "the server's certificate is for another host name than {variable} has",
+        _OTHER_ADDRESS: "the server's certificate is for another host name than {variable} has",
     }
 )
 _UNKNOWN = "the server's certificate is not of the authority whose certificate {variable} names"

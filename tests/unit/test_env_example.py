@@ -35,7 +35,8 @@ def _names(settings: type[ProcessSettings]) -> set[str]:
 
 
 def _compose_variables() -> dict[str, str]:
-    return dict(IN_COMPOSE.findall((ROOT / "docker-compose.yml").read_text(encoding="utf-8")))
+    files = ("docker-compose.yml", "docker/compose.hosts.yml", "compose.worker.yml")
+    return dict(IN_COMPOSE.findall("".join((ROOT / file).read_text(encoding="utf-8") for file in files)))
 
 
 @pytest.fixture

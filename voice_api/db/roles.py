@@ -5,6 +5,7 @@ roles.sql holds the rights, `queries/logins.sql` makes the logins: each process 
 
 import asyncio
 import random
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -29,6 +30,8 @@ ROLES: Mapping[str, str] = MappingProxyType(
     }
 )
 """The role of each process's login."""
+_HOSTS_WORKER = re.compile(r"worker-[a-z0-9][a-z0-9-]*", re.ASCII)
+"""The login of another host's workers."""
 _RACES = (asyncpg.InternalServerError, asyncpg.UniqueViolationError, asyncpg.DuplicateObjectError)
 """PostgreSQL's errors for a role that another transaction changed, or made, at the same moment."""
 _TRIES = 20
@@ -65,11 +68,15 @@ class Login:
             name, password = unquote(parts.username or ""), unquote(parts.password or "")
         except ValueError as exc:
             raise PlatformError(Code.SETTING_INVALID, "A login's file holds no PostgreSQL URL.") from exc
-        if name not in ROLES or not password:
-            raise PlatformError(
-                Code.SETTING_INVALID, f"A login's URL carries a password and one of the users {', '.join(ROLES)}, not {name!r}."
-            )
+        if not (name in ROLES or _HOSTS_WORKER.fullmatch(name)) or not password:
+            known = f"one of the users {', '.join(ROLES)}, or worker-HOST"
+            raise PlatformError(Code.SETTING_INVALID, f"A login's URL carries a password and {known}, not {name!r}.")
         return cls(name, password)
+
+    @property
+    def role(self) -> str:
+        """Of whose members it is one."""
+        return ROLES.get(self.name, ROLES["worker"])
 
 
 async def ensure_logins(url: str, logins: Sequence[Login]) -> None:
@@ -77,7 +84,7 @@ async def ensure_logins(url: str, logins: Sequence[Login]) -> None:
 
     async def make(connection: Connection) -> None:
         for login in logins:
-            await connection.fetchrow(sql("logins.named"), login.name, ROLES[login.name], login.password)
+            await connection.fetchrow(sql("logins.named"), login.name, login.role, login.password)
             await connection.execute(sql("logins.ensure"))
 
     await _change_roles(url, make)
