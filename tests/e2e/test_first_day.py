@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -27,6 +28,9 @@ LINES = "".join(re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 ENDLESS = "    # until you stop it"
 NETWORK, *REST = LINES
 ADDRESS = "http://127.0.0.1:8000"
+TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+SPOKEN = re.findall(rf"^(?:export VOICE_API_URL={ADDRESS}|voice say .*)$", TUTORIAL, re.MULTILINE)
+"""The tutorial's own lines beside this page's: the king says a sentence."""
 MANY_WORDS = re.compile(r"(?:\b[a-z]{3,8} ){11}[a-z]{3,8}\b")
 UNTIL_SET = """
 {command} & validator=$!
@@ -62,8 +66,11 @@ def follow(place: Path, lines: list[str], url: str, seconds: float) -> str:
     return said
 
 
-def expect_all(said: str) -> None:
-    """The uid, the weights, the reason, the same ledger, the same score; and no word of a key."""
+def expect_all(said: str, place: Path) -> None:
+    """The uid, the weights, the reason, the same ledger, the same score; and no word of a key. The settings stand in a file."""
+    written = place / "voice.toml"
+    assert tomllib.loads(written.read_text(encoding="utf-8"))["wallet"] == "watcher"
+    assert written.stat().st_mode & 0o777 == 0o600
     for words in ("holds uid", "weights set", "king since block", "The same in ", "The receipt holds"):
         assert words in said, said
     assert MANY_WORDS.findall(said) == []
@@ -83,7 +90,7 @@ def test_its_lines_lead_to_weights_beside_a_network_that_was_judged(demo_data: F
         (place / ".voice" / "demo").symlink_to(served.layout.root)
         (place / "neurons" / "localnet").mkdir(parents=True)
         shutil.copy(COMPETITION, place / "neurons" / "localnet")
-        expect_all(follow(place, lines, served.url, 200))
+        expect_all(follow(place, lines, served.url, 200), place)
 
 
 def cloned(folder: Path) -> Path:
@@ -133,6 +140,7 @@ def test_from_a_clone_to_weights_in_ten_minutes(tmp_path: Path) -> None:
         with started(clone, ports, tmp_path / "network.log"):
             url = f"http://127.0.0.1:{ports[0]}"
             assert httpx.get(f"{url}/", timeout=10.0).is_success
-            expect_all(follow(clone, REST, url, 300))
+            expect_all(follow(clone, [*REST, *SPOKEN], url, 300), clone)
+            assert (clone / "king.wav").stat().st_size > 10_000
     assert MANY_WORDS.findall((tmp_path / "network.log").read_text(encoding="utf-8")) == []
     assert time.monotonic() - began < 600

@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import tomllib
 from datetime import date
 from pathlib import Path
@@ -13,6 +14,7 @@ from neurons.cli.init.answers import collect
 from neurons.cli.init.questions import ROLE_QUESTIONS, SAYS
 from neurons.cli.init.written import text
 from neurons.cli.roles import variables
+from scoring.default_rules import DEFAULT_PATH
 from scoring.errors import Code, PlatformError
 from tests.builders.addresses import ALICE
 from tests.builders.command_line import Ended, voice
@@ -148,6 +150,20 @@ def test_with_a_file_that_cannot_be_read_one_still_finds_out_why(tmp_path: Path,
     assert said in asked.stderr and "name validator" in asked.stderr
 
 
+def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
+    """Before anything runs the API's row is whether its port is free."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = init(tmp_path, "api", "--port", str(port), "--json")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        other = free.getsockname()[1]
+    again = init(tmp_path, "api", "--port", str(other), "--json")
+
+    rows = [row for each in (ended, again) for row in json.loads(each.stdout)["checks"] if row["check"] == "api"]
+    assert [row["health"] for row in rows] == ["failing", "ok"]
+    assert str(port) in rows[0]["value"] and rows[1]["value"] == f"127.0.0.1:{other} is free for it"
+
+
 def test_a_file_that_is_there_is_replaced_only_when_told(tmp_path: Path) -> None:
     """Then what it sets beside the questions stays, and its answers are the defaults."""
     path = tmp_path / "voice.toml"
@@ -231,6 +247,20 @@ def test_folders_are_the_same_wherever_a_command_runs(tmp_path: Path, monkeypatc
     found = collect(ROLE_QUESTIONS["worker"], given, None)
 
     assert (found["VOICE_DATA"], found["VOICE_STORE"]) == (str(tmp_path / "here"), "s3://bucket/prefix")
+
+
+def test_what_is_not_asked_for_may_be_given(tmp_path: Path) -> None:
+    """Checked as what is asked: rules by their path from anywhere, and whose certificates count."""
+    rules = tmp_path / "rules.toml"
+    rules.write_bytes(DEFAULT_PATH.read_bytes())
+    given = {"database_url": DATABASE, "network": "dev", "trust": f"{ALICE},{ALICE}", "competition": str(rules)}
+
+    found = collect(ROLE_QUESTIONS["validator"], given, None)
+
+    assert (found["VOICE_TRUST"], found["VOICE_COMPETITION"]) == (f"{ALICE},{ALICE}", str(rules))
+    for wrong in ({"trust": "5x"}, {"competition": "nowhere.toml"}):
+        with pytest.raises(PlatformError, match=r"no ss58|no file nowhere"):
+            collect(ROLE_QUESTIONS["validator"], given | wrong, None)
 
 
 def test_a_value_stands_in_the_file_as_it_was_said() -> None:

@@ -15,7 +15,7 @@ from scoring.errors import Code, PlatformError
 from voice_api.settings_file import is_secret, key_of
 from voice_api.settings_origin import SettingOrigin, as_text, said
 
-_FOLDERS = frozenset({"BT_WALLET_PATH", "VOICE_DEVCHAIN", "VOICE_DATA", "VOICE_STORE", "VOICE_REVOCATIONS"})
+_PATHS = frozenset({"BT_WALLET_PATH", "VOICE_DEVCHAIN", "VOICE_DATA", "VOICE_STORE", "VOICE_REVOCATIONS", "VOICE_COMPETITION"})
 _OPTIONS = {"api_host": "--host", "api_port": "--port", "devchain": "--chain"}
 """Options that are called otherwise than their settings."""
 
@@ -37,13 +37,19 @@ def on_terminal(question: str, default: str, hidden: bool) -> str:
 def collect(questions: RoleQuestions, given: Mapping[str, object], ask: Asker | None) -> dict[str, object]:
     """The value of each setting that is written, by variable. `given` is by name in the file; without `ask` nobody is asked.
 
+    What is needed later may be given, and is never asked for.
+
     A secret that the environment or a secret file says stays there. Raises PlatformError(ARGUMENT_INVALID) for what this role does not
     read, and for what nobody said; SETTING_INVALID for a value that is none, where nobody can be asked again.
     """
-    strange = sorted(given.keys() - set(map(key_of, questions.asked)))
+    strange = sorted(given.keys() - set(map(key_of, (*questions.asked, *questions.later))))
     if strange:
         raise PlatformError(Code.ARGUMENT_INVALID, f"{_option(strange[0])} is nothing that this role reads")
-    return dict(_each(questions, given, ask))
+    later = {variable: given[key_of(variable)] for variable in questions.later if key_of(variable) in given}
+    return {
+        **dict(_each(questions, given, ask)),
+        **{name: _checked(questions, name, value, "", None) for name, value in later.items()},
+    }
 
 
 def _each(questions: RoleQuestions, given: Mapping[str, object], ask: Asker | None) -> Iterator[tuple[str, object]]:
@@ -107,8 +113,8 @@ def _plain(questions: RoleQuestions, variable: str, value: object) -> object:
 
 
 def _absolute(variable: str, value: object) -> object:
-    """A folder that is the same wherever a command runs."""
-    if variable not in _FOLDERS or not isinstance(value, str) or value.startswith(("~", "/", "s3://")) or not value:
+    """A path that is the same wherever a command runs."""
+    if variable not in _PATHS or not isinstance(value, str) or value.startswith(("~", "/", "s3://")) or not value:
         return value
     return str(Path(value).absolute())
 

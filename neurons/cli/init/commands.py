@@ -73,6 +73,23 @@ class InitOptions(DevChainOptions, ChainOptions):
         ),
     ] = None
 
+    competition: Annotated[
+        str | None,
+        typer.Option(
+            "--competition",
+            help="The competition's TOML file; not asked.",
+            show_default=set_by("VOICE_COMPETITION", "the one of the installed version"),
+        ),
+    ] = None
+    trust: Annotated[
+        str | None,
+        typer.Option(
+            "--trust",
+            help="Hotkeys whose certificates count, with commas between; not asked.",
+            show_default=set_by("VOICE_TRUST", "the wallet's own"),
+        ),
+    ] = None
+
     def answers(self) -> dict[str, object]:
         """What was given, by the names in the file."""
         given = {field.name: getattr(self, field.name) for field in fields(self)}
