@@ -15,6 +15,7 @@ from neurons.cli.options import AsJson, answer
 from neurons.settings import ApiClientSettings
 from scoring.errors import Code, PlatformError
 from scoring.foreign_words import printable
+from scoring.shown_addresses import without_access
 
 if TYPE_CHECKING:
     from neurons.api_client.client import VoiceApi
@@ -64,7 +65,7 @@ def say(
             return found
 
     found = asyncio.run(_with_progress(ask))
-    url = f"{settings.api_url.rstrip('/')}/v1/speech/{found.id}"
+    url = without_access(f"{settings.api_url.rstrip('/')}/v1/speech/{found.id}")
     shown = {**found.model_dump(mode="json"), "url": url, "out": None if out is None or found.audio is None else str(out)}
     answer(as_json, shown, lambda: _show(found, url, out))
     if found.state == "failed":

@@ -12,6 +12,7 @@ from neurons.miner.messages import spoken
 from neurons.miner.model_check import CheckedModel
 from neurons.miner.publish_steps import RAO
 from scoring.errors import Code, PlatformError, SubmissionFault
+from scoring.shown_addresses import without_access
 from scoring.types import Block
 
 
@@ -31,10 +32,11 @@ class UploadPlan:
 
     def in_words(self) -> str:
         """The plan as a sentence."""
+        hub = without_access(self.hub)
         if self.there is not None:
-            return f"{self.repo} on {self.hub} holds exactly this model already: nothing is uploaded."
+            return f"{self.repo} on {hub} holds exactly this model already: nothing is uploaded."
         seen = "for everybody to see at once" if self.public else "seen by nobody but you until `voice miner reveal`"
-        return f"{self.files} files, {self.bytes:,} bytes, to {self.repo} on {self.hub}, {seen}."
+        return f"{self.files} files, {self.bytes:,} bytes, to {self.repo} on {hub}, {seen}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from neurons.miner.by_hand import UploadPlan
 from scoring.errors import Code, PlatformError
 from scoring.shown_addresses import without_access
 from tests.builders.addresses import ALICE
@@ -84,3 +85,11 @@ def test_no_error_keeps_one() -> None:
     error = PlatformError(Code.CHAIN_UNAVAILABLE, "no answer from wss://node.example/s3cr3t?key=s3cr3t")
     assert error.told.startswith("no answer from wss://node.example/…?…")
     assert "s3cr3t" not in str(error) + error.told
+
+
+@pytest.mark.parametrize("there", [None, "a1" * 20])
+def test_a_plan_to_publish_names_the_hub_alone(there: str | None) -> None:
+    """Whoever asks it stays with the settings."""
+    plan = UploadPlan(repo="lab/voice", hub="https://user:s3cr3t@hub.example", public=False, files=2, bytes=9, there=there)
+    assert "lab/voice on https://…@hub.example" in plan.in_words()
+    assert "s3cr3t" not in plan.in_words()

@@ -17,6 +17,7 @@ from neurons.cli.options import AsJson, CompetitionFile, WalletOptions, answer, 
 from neurons.settings import MinerSettings
 from scoring.errors import Code, PlatformError
 from scoring.foreign_words import printable
+from scoring.shown_addresses import without_access
 from scoring.types import MICRO
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def validate(
             return await follow(api, upload, text, description, wait=wait, tell=tell)
 
     found = asyncio.run(_with_progress(ask))
-    url = f"{settings.api_url.rstrip('/')}/v1/validations/{found.id}"
+    url = without_access(f"{settings.api_url.rstrip('/')}/v1/validations/{found.id}")
     answer(as_json, {**found.model_dump(mode="json"), "url": url}, lambda: _show(found, scale, url))
     if found.state == "failed":
         raise typer.Exit(1)
