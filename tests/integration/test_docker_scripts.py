@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import shutil
 import socket
 import stat
 import struct
@@ -392,3 +393,79 @@ def test_down_takes_the_scaled_containers_too(engine: Any, tmp_path: Path) -> No
     assert [line[0] for line in asked] == ["ps", "stop", "rm", "compose", "ps"]
     assert asked[2] == ["rm", "--force", "check_worker_1", "check_worker_2"]
     assert asked[3][-2:] == ["down", "--volumes"]
+
+
+PAIR = "torch==2.11.0 --hash=sha256:11\ntorchaudio==2.11.0 --hash=sha256:22\n"
+OF_CUDA = "nvidia-cudnn-cu13==9.19 --hash=sha256:33\ncuda-bindings==13.2 --hash=sha256:44\ntriton==3.6.0 --hash=sha256:55\n"
+REST = "torch-like==1 --hash=sha256:66\nsafetensors==0.8 --hash=sha256:77\n"
+
+
+@pytest.fixture
+def install(tmp_path: Path) -> Any:
+    """Run docker/install_locked.sh with a pip that only writes down what it is asked, on a machine of some kind."""
+    shutil.copy(FOLDER / "install_locked.sh", tmp_path)
+    (tmp_path / "packages").mkdir()
+    for name, text in {
+        "constraints.txt": "numpy==2\ntorch==2.11.0\ntorchaudio==2.11.0\n",
+        "worker.txt": PAIR + OF_CUDA + REST,
+    }.items():
+        (tmp_path / name).write_text(text)
+    programs = {
+        "pip": f'echo "$@" >> {tmp_path}/asked\nfor last; do :; done\n[ ! -f "$last" ] || cp "$last" {tmp_path}/of-$(basename "$last")',
+        "python": f"[ $1 != -c ] || echo {tmp_path}/packages",
+        "uname": 'echo "$KIND"',
+    }
+    for name, body in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+
+    def run(kind: str, **arguments: str) -> list[str]:
+        environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "KIND": kind, **arguments}
+        subprocess.run(["sh", tmp_path / "install_locked.sh", "worker", "worker,s3"], env=environment, check=True)
+        return (tmp_path / "asked").read_text(encoding="utf-8").splitlines()
+
+    return run
+
+
+def test_an_image_is_installed_by_its_lock(install: Any) -> None:
+    """By hash, what builds packages first; headers and static libraries go, as nothing is compiled there."""
+    assert install("x86_64") == [
+        "install --no-cache-dir --no-compile --no-deps --require-hashes --requirement build.txt",
+        "install --no-cache-dir --no-compile --no-deps --no-build-isolation --require-hashes --requirement worker.txt",
+    ]
+
+
+def test_an_image_of_another_machine_is_installed_by_versions(install: Any) -> None:
+    """There are no hashes of its files."""
+    assert install("aarch64") == ["install --no-cache-dir --no-compile --constraint constraints.txt .[worker,s3]"]
+
+
+@pytest.mark.parametrize("hashes", [pytest.param("", id="by version"), pytest.param("sha256:aa sha256:bb", id="by hash")])
+def test_torch_without_cuda_comes_from_an_index_of_its_own(install: Any, tmp_path: Path, hashes: str) -> None:
+    """The two wheels alone; all else comes as before, without what only CUDA needs."""
+    asked = install("x86_64", TORCH_INDEX="https://wheels.test/cpu", TORCH_HASHES=hashes)
+    checked = " --require-hashes" if hashes else ""
+    pair, rest = asked[1:]
+    told = "--hash=sha256:aa --hash=sha256:bb" if hashes else ""
+
+    assert pair == (
+        f"install --no-cache-dir --no-compile --no-deps --index-url https://wheels.test/cpu{checked} --requirement torch-pair.txt"
+    )
+    lines = (tmp_path / "of-torch-pair.txt").read_text(encoding="utf-8").splitlines()
+    assert lines == [f"{name}==2.11.0 {told}".strip() for name in ("torch", "torchaudio")]
+    assert rest.endswith(" --require-hashes --requirement worker-without-cuda.txt")
+    assert (tmp_path / "of-worker-without-cuda.txt").read_text(encoding="utf-8") == REST
+
+
+def test_nothing_that_only_compilers_need_stays(install: Any, tmp_path: Path) -> None:
+    """Headers, static libraries and compilers go; libraries, and what torch runs, stay."""
+    gone = ["torch/include/c10/a.h", "nvidia/cu13/include/b.h", "nvidia/cu13/lib/c.a", "torch/bin/protoc-3.13", "torch/bin/ptxas"]
+    stays = ["torch/lib/libtorch.so", "torch/bin/torch_shm_manager", "numpy/include/d.h"]
+    for name in (*gone, *stays):
+        (tmp_path / "packages" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "packages" / name).touch()
+    install("x86_64")
+
+    assert sorted(
+        str(file.relative_to(tmp_path / "packages")) for file in (tmp_path / "packages").rglob("*") if file.is_file()
+    ) == sorted(stays)

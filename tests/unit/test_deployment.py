@@ -5,6 +5,7 @@ import importlib.util
 import json
 import re
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,16 @@ import yaml
 
 from scoring import competition, described
 from scoring.judges import weights
+from scoring.synthesis.families import FAMILIES
 from voice_api.db.roles import ROLES
 from workers.sandbox.limits import PROCESSES, WORKER_BYTES
 
 LOGINS = ("api", "dispatcher", "worker", "validator", "backup")
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = ROOT / "docker" / "Dockerfile"
-IMAGES = ("api", "dispatcher", "model-queue", "validator", "worker")
+IMAGES = ("api", "dispatcher", "model-queue", "validator", "worker", "gpu-worker")
 """The targets of the Dockerfile that are run."""
+LABELLED = ("SOURCE=", "VERSION=", "REVISION=")
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 CHECK: dict[str, Any] = yaml.safe_load((ROOT / "docker" / "compose.check.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -78,9 +81,9 @@ def test_each_process_has_an_image_of_its_own() -> None:
     """Each is a target of the one Dockerfile, and each target is one that the stack runs or that others begin with."""
     targets = {service["build"]["target"] for service in BUILT.values()}
 
-    assert set(IMAGES) == targets == set(BUILT) - ONE_SHOT - {ON_CARDS, FOR_SPEECH, KEEPER}
+    assert set(IMAGES) == targets == set(BUILT) - ONE_SHOT - {FOR_SPEECH, KEEPER}
     assert {service["build"]["dockerfile"] for service in BUILT.values()} == {"docker/Dockerfile"}
-    assert set(_stages()) - targets == {"wheel", "base", "daemon"}
+    assert set(_stages()) - targets == {"wheel", "base", "daemon", "judging"}
     assert [service["image"] for service in BUILT.values()] == [
         f"${{VOICE_IMAGE_{target.upper().replace('-', '_')}:-voice-subnet/{target}}}"
         for target in (service["build"]["target"] for service in BUILT.values())
@@ -102,20 +105,10 @@ def test_an_image_is_made_from_the_pinned_base_and_its_lock(image: str) -> None:
 
     assert [_by_tag(base) for base in _arguments(steps, "FROM")] == ["python:3.11-slim-bookworm"]
     assert (ROOT / "locks" / f"{lock}.txt").is_file()
-    assert extras == {"api": ["s3"], "worker": ["worker,s3"]}.get(image, [])
+    assert extras == {"api": ["s3"], "worker": ["worker,s3"], ON_CARDS: ["worker,s3"]}.get(image, [])
     assert [line for line in _arguments(steps, "RUN") if "pip install" in line and "packages.txt" not in line] == [
         "pip install --no-cache-dir --no-deps --force-reinstall /opt/wheel/*.whl"
     ]
-
-
-def test_dependencies_are_installed_by_their_hashes() -> None:
-    """A lock's hashes where they are known, else the versions of constraints.txt; nothing is installed in another way."""
-    script = (ROOT / "docker" / "install_locked.sh").read_text(encoding="utf-8")
-    hashed, _, others = script.partition("\nelse\n")
-
-    assert hashed.count("pip install --no-cache-dir --no-deps ") == hashed.count(" --require-hashes --requirement ") == 2
-    assert "--requirement build.txt\n" in hashed and '--requirement "$1.txt"' in hashed
-    assert others.count("pip install") == others.count("pip install --no-cache-dir --constraint constraints.txt ") == 1
 
 
 @each_image
@@ -178,13 +171,42 @@ def test_the_workers_image_carries_the_packages_of_families_where_they_are_looke
     assert "VOICE_ENVIRONMENTS" not in SERVICES["worker"]["environment"]
 
 
-def test_only_the_worker_is_given_torch() -> None:
-    """The API and the daemons install the base dependencies alone, and the worker's stands last: an old builder makes every
+def test_only_workers_are_given_torch() -> None:
+    """The API and the daemons install the base dependencies alone, and the workers' stand last: an old builder makes every
     stage that stands above the one that it is asked for."""
-    assert [image for image in IMAGES if "EXTRAS" in str(_image(image))] == ["worker"] == list(_stages())[-1:]
-    assert _arguments(_image("worker"), "ARG") == ["EXTRAS=worker", "FAMILIES="]
+    assert [image for image in IMAGES if "EXTRAS" in str(_image(image))] == ["worker", ON_CARDS] == list(_stages())[-2:]
+    asked = [argument for argument in _arguments(_image("worker"), "ARG") if argument not in LABELLED]
+    assert asked == ["EXTRAS=worker", "TORCH_INDEX=", "TORCH_HASHES=", "FAMILIES="]
     light = [(ROOT / "locks" / f"{name}.txt").read_text(encoding="utf-8") for name in ("api", "daemons")]
     assert [lock for lock in light if "\ntorch==" in lock] == []
+
+
+def test_an_image_for_cards_has_cuda_and_the_packages_of_their_families() -> None:
+    """Without CUDA it is not built; NVIDIA's runtime is told which cards and what of the driver, as the compose file tells it."""
+    steps = _image(ON_CARDS)
+    [track] = tomllib.loads(described.PATH.read_text(encoding="utf-8"))["version"]["track"]
+    families = [name for name in track["families"] if FAMILIES[name].environment is not None]
+    environment = dict(part.split("=") for argument in _arguments(steps, "ENV") for part in argument.split())
+    [cards] = SERVICES[ON_CARDS]["deploy"]["resources"]["reservations"]["devices"]
+
+    assert f"CARD_FAMILIES={' '.join(families)}" in _arguments(steps, "ARG")
+    assert ("RUN", "PIP_NO_CACHE_DIR=1 voice worker prepare ${CARD_FAMILIES}") in steps
+    assert any("torch/lib/libtorch_cuda.so ||" in argument for argument in _arguments(steps, "RUN"))
+    assert environment["NVIDIA_VISIBLE_DEVICES"] == cards["count"] == "all"
+    assert set(cards["capabilities"]) == {"gpu", *environment["NVIDIA_DRIVER_CAPABILITIES"].split(",")}
+    assert environment["VOICE_QUEUE"] == SERVICES[ON_CARDS]["environment"]["VOICE_QUEUE"] == "gpu"
+
+
+@each_image
+def test_an_image_says_what_it_was_built_from(image: str) -> None:
+    """Its labels name source, release and commit as the build was told them, after every layer that takes time to make."""
+    *_, last = _image(image)
+    labels = dict(re.findall(r'org\.opencontainers\.image\.(\w+)=("[^"]+"|\S+)', last[1]))
+
+    assert last[0] == "LABEL"
+    assert labels.pop("title").startswith('"Voice Subnet: ')
+    assert labels == {"licenses": "MIT", "source": "$SOURCE", "version": "$VERSION", "revision": "$REVISION"}
+    assert _arguments(_image(image), "ARG")[-3:] == list(LABELLED)
 
 
 @pytest.mark.parametrize(
@@ -495,6 +517,8 @@ def test_a_worker_on_cards_or_for_speech_is_a_worker() -> None:
     cards = {"driver": "nvidia", "count": "all", "capabilities": ["gpu", "compute", "utility"]}
 
     assert SERVICES[ON_CARDS] == worker | {
+        "image": "${VOICE_IMAGE_GPU_WORKER:-voice-subnet/gpu-worker}",
+        "build": {"context": ".", "dockerfile": "docker/Dockerfile", "target": ON_CARDS},
         "profiles": ["gpu"],
         "mem_limit": "${VOICE_GPU_WORKER_MEMORY:-40g}",
         "environment": worker["environment"] | {"VOICE_QUEUE": "gpu"},
