@@ -18,12 +18,13 @@ STUDY_ARGS ?=
 CHAOS_ARGS ?=
 SOAK_ARGS ?=
 GAME_ARGS ?=
+IMAGE_ARGS ?=
 WHITEBOX_ARGS ?=
 COPIES_ARGS ?=
 LOAD_ARGS ?=
 README ?=
 
-.PHONY: help demo test test-unit test-slow test-chaos soak game-day simulate bench-validator lint fmt clean compose-check bench-demo bench-voices bench-service bench-near-copies bench-scoring bench-gpu bench-copies check-gpu pictures golden structure study-attacks study-order study-round-variance study-rivals studies study-speaker study-flags study-voices study-delivery study-instruction-sets study-whitebox
+.PHONY: help demo test test-unit test-slow test-chaos soak game-day simulate bench-validator lint fmt clean compose-check image-sizes bench-demo bench-voices bench-service bench-near-copies bench-scoring bench-gpu bench-copies check-gpu pictures golden structure study-attacks study-order study-round-variance study-rivals studies study-speaker study-flags study-voices study-delivery study-instruction-sets study-whitebox
 # Each file that is installed has the hash that locks/ names; on a machine of another kind versions are all that is known.
 LOCKED = $(shell $(PYTHON) -c 'import platform, sys; print(*sys.version_info[:2], platform.system(), platform.machine())' 2>/dev/null)
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -85,6 +86,10 @@ game-day: $(VENV)/.ready
 # Builds the images and runs the stack with docker or podman, whichever is there; needs a package index, and minutes.
 compose-check: $(VENV)/.ready
 	$(BIN)/python docker/compose_check.py
+
+# Builds the images as a release does and writes their sizes into docs/operations.md; IMAGE_ARGS='--torch-index URL' for the worker without CUDA, too.
+image-sizes: $(VENV)/.ready
+	$(BIN)/python docker/image_sizes.py $(IMAGE_ARGS)
 
 # Install, demo and one evaluation: seconds and bytes.
 bench-demo: $(VENV)/.ready

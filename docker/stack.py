@@ -1,6 +1,7 @@
 """A container engine for `make compose-check`: finds one, runs the project's stack with it, takes it down without a trace."""
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -13,6 +14,8 @@ from rich.console import Console
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = "voice-check"
+PROFILES = ("speech", "edge", "observe")
+"""What the check runs beside the stack's processes."""
 _COMMAND_SECONDS = 300.0
 _GRACE_SECONDS = 20.0
 _OWN_NAMES = ("VOICE_", "BT_", "HF_", "COMPOSE_", "DATABASE_URL", "REDIS_URL")
@@ -68,10 +71,10 @@ class Stack:
     engine: Engine
     environment: Mapping[str, str]
 
-    def compose(self, *arguments: str, profile: str = "speech") -> str:
-        """Run a compose command on the project, with one of its profiles; raises CheckFailed."""
+    def compose(self, *arguments: str, profiles: tuple[str, ...] = PROFILES) -> str:
+        """Run a compose command on the project, with some of its profiles; raises CheckFailed."""
         files = ("--file", str(ROOT / "docker-compose.yml"), "--file", str(ROOT / "docker" / "compose.check.yml"))
-        named = ("--project-name", PROJECT, *files, "--profile", profile)
+        named = ("--project-name", PROJECT, *files, *(part for profile in profiles for part in ("--profile", profile)))
         return execute((*self.engine.compose, *named, *arguments), self.environment)
 
     def up(self, *arguments: str) -> None:
@@ -80,13 +83,25 @@ class Stack:
 
     def run(self, service: str, *command: str, profile: str) -> str:
         """Run a command in a new container of a service, beside what is up, and return what it printed; raises CheckFailed."""
-        return self.compose("run", "--rm", "--no-deps", "-T", service, *command, profile=profile)
+        return self.compose("run", "--rm", "--no-deps", "-T", service, *command, profiles=(profile,))
 
     def containers(self) -> list[str]:
         """The names of the project's containers, ended ones too."""
         label = f"label=com.docker.compose.project={PROJECT}"
         listed = execute((self.engine.name, "ps", "--all", "--filter", label, "--format", "{{.Names}}"), self.environment)
         return sorted(listed.split())
+
+    def one(self, service: str) -> str:
+        """The first container of a service; raises CheckFailed where there is none."""
+        for name in self.containers():
+            if re.search(rf"[_-]{service}[_-]\d+$", name):
+                return name
+        raise CheckFailed(f"there is no container of {service}")
+
+    def addresses(self, container: str) -> list[str]:
+        """The addresses of a container that is up, on every network."""
+        listed = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
+        return execute((self.engine.name, "inspect", "--format", listed, container), self.environment).split()
 
     def execute_in(self, container: str, *command: str) -> str:
         """Run a command in a container that is up, as its user; raises CheckFailed."""

@@ -56,7 +56,7 @@ def check_listening(stack: Stack, url: str) -> None:
         answer = client.get(copies[0])
     if not answer.content.startswith(b"OggS"):
         raise CheckFailed(f"{copies[0]} is no sound: {answer.status_code} {answer.text[:300]}")
-    kept = stack.execute_in(_one(stack, "api"), "find", "/copies", "-type", "f").split()
+    kept = stack.execute_in(stack.one("api"), "find", "/copies", "-type", "f").split()
     if not kept:
         raise CheckFailed("the API keeps no copy in its volume")
     console.print(
@@ -66,7 +66,7 @@ def check_listening(stack: Stack, url: str) -> None:
 
 def check_speech(stack: Stack, url: str) -> None:
     """The worker that takes nothing but speech says a sentence in the king's voice; raises CheckFailed."""
-    taken = stack.execute_in(_one(stack, "speech-worker"), "printenv", "VOICE_TAKES").strip()
+    taken = stack.execute_in(stack.one("speech-worker"), "printenv", "VOICE_TAKES").strip()
     with httpx.Client(base_url=url, timeout=30.0, trust_env=False) as client:
         said = client.post("/v1/speech", json={"text": "This stack can speak."})
         place = said.headers.get("location", "")
@@ -85,7 +85,7 @@ def check_speech(stack: Stack, url: str) -> None:
 def check_numbers(stack: Stack, url: str) -> None:
     """Prometheus finds the API's numbers on a port of their own, and nobody on the public one; raises CheckFailed."""
     ask = f"import urllib.request; print(urllib.request.urlopen('{_NUMBERS}', timeout=10).read().decode())"
-    shown = stack.execute_in(_one(stack, "api"), "python", "-c", ask)
+    shown = stack.execute_in(stack.one("api"), "python", "-c", ask)
     public = httpx.get(f"{url}/metrics", timeout=10.0, trust_env=False).status_code
     if "voice_database_up 1.0" not in shown or public != HTTPStatus.NOT_FOUND:
         raise CheckFailed(f"the API's numbers are not where they belong: {public} on the public port")
@@ -100,7 +100,7 @@ def check_prune(stack: Stack) -> None:
 
 def check_backup(stack: Stack) -> None:
     """A login that may only read makes a backup, which is whole and comes back in a database of its own; raises CheckFailed."""
-    keeper, postgres = _one(stack, "backup"), _one(stack, "postgres")
+    keeper, postgres = stack.one("backup"), stack.one("postgres")
     made = json.loads(stack.execute_in(keeper, "voice", "backup", "create", "--json"))
     stack.execute_in(keeper, "voice", "backup", "verify", made["file"], "--json")
     stack.execute_in(postgres, "createdb", "--username", "voice", _RESTORED)
@@ -116,7 +116,7 @@ def check_backup(stack: Stack) -> None:
 def check_doctor(stack: Stack) -> None:
     """In the container of each role the doctor finds nothing that fails; raises CheckFailed."""
     for role in ("validator", "api", "worker"):
-        printed = stack.execute_in(_one(stack, role), "sh", "-c", f"voice doctor {role} --json || true")
+        printed = stack.execute_in(stack.one(role), "sh", "-c", f"voice doctor {role} --json || true")
         rows = json.loads(printed)["findings"]
         failing = [f"{row['check']}: {row['value']}" for row in rows if row["health"] == "failing"]
         if failing:
@@ -131,8 +131,3 @@ def check_upgrade(stack: Stack) -> None:
     rows = json.loads(printed)["findings"]
     told = ", ".join(f"{row['check']} {row['health']}" for row in rows)
     console.print(f"upgrade check: {told}")
-
-
-def _one(stack: Stack, service: str) -> str:
-    """The first container of a service."""
-    return next(name for name in stack.containers() if re.search(rf"[_-]{service}[_-]\d+$", name))

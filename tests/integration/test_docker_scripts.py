@@ -322,7 +322,7 @@ def engine(stack: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize(
-    ("works", "flags", "image", "asked"),
+    ("works", "flags", "found", "asked"),
     [
         pytest.param("image", [], "valkey/valkey:8.1", ["image"], id="it is here"),
         pytest.param("pull", [], "valkey/valkey:8.1", ["image", "pull"], id="it can be had"),
@@ -330,10 +330,10 @@ def engine(stack: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         pytest.param("build", ["--pull=never"], "voice-check/valkey", ["image", "build"], id="no registry is to be asked"),
     ],
 )
-def test_redis_comes_from_the_stacks_own_image_or_from_the_demos_package(
-    stack: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, works: str, flags: list[str], image: str, asked: list[str]
+def test_others_images_are_taken_or_a_program_of_this_host_in_their_place(
+    stack: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, works: str, flags: list[str], found: str, asked: list[str]
 ) -> None:
-    """The official image is taken where it can be had; else one is built around the server that demo and tests start."""
+    """The official image where it can be had; else one is built around the same program: for Redis, the one that the tests start."""
     program, built = tmp_path / "engine", tmp_path / "built"
     program.write_text(
         f'#!/bin/sh\necho "$1" >> {tmp_path}/asked\nfor last; do :; done\n'
@@ -341,12 +341,27 @@ def test_redis_comes_from_the_stacks_own_image_or_from_the_demos_package(
     )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    images = _script("images", monkeypatch)
+    stand_ins = _script("stand_ins", monkeypatch)
+    monkeypatch.setattr(stand_ins, "STAND_INS", {"redis": stand_ins.STAND_INS["redis"]})
 
-    assert images.redis_image(images.Engine("engine", ("engine", "build"), ()), flags).partition("@")[0] == image
+    had = stand_ins.others(stand_ins.Engine("engine", ("engine", "build"), ()), flags)
+    assert {service: image.partition("@")[0] for service, image in had.items()} == {"redis": found}
     assert (tmp_path / "asked").read_text().split() == asked
     if "build" in asked:
-        assert built.read_text().split() == ["Dockerfile", "valkey-cli", "valkey-server"]
+        assert built.read_text().split() == ["Dockerfile", "valkey-cli", "valkey-server", "wget"]
+
+
+def test_what_cannot_be_had_is_left_out_aloud(
+    stack: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither image nor program: a line says what is not started."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    stand_ins = _script("stand_ins", monkeypatch)
+    monkeypatch.setattr(stand_ins, "STAND_INS", {name: stand_ins.STAND_INS[name] for name in ("caddy", "grafana")})
+
+    assert stand_ins.others(stand_ins.Engine("engine", ("engine", "build"), ()), ["--pull=never"]) == {}
+    said = capsys.readouterr().out
+    assert "caddy is not started" in said and "grafana is not started" in said
 
 
 @pytest.mark.parametrize(
@@ -469,3 +484,14 @@ def test_nothing_that_only_compilers_need_stays(install: Any, tmp_path: Path) ->
     assert sorted(
         str(file.relative_to(tmp_path / "packages")) for file in (tmp_path / "packages").rglob("*") if file.is_file()
     ) == sorted(stays)
+
+
+def test_the_page_shows_the_sizes_that_were_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each target once, and the worker without CUDA beside them."""
+    sizes = _script("image_sizes", monkeypatch)
+    kept, page = json.loads(sizes.KEPT.read_text(encoding="utf-8")), sizes.PAGE.read_text(encoding="utf-8")
+    built = {service["build"]["target"] for service in sizes.services().values() if "build" in service}
+
+    assert sizes.rendered(page, kept) == page
+    assert sorted(row["image"] for row in kept["images"]) == sorted({*built, "worker-without-cuda"})
+    assert all(row["bytes"] > kept["base"]["bytes"] for row in kept["images"])

@@ -37,6 +37,7 @@ KEEPER = "backup"
 """Keeps the backups; it runs from the API's image, which may read every store, and is no server."""
 ON_CARDS, FOR_SPEECH = "gpu-worker", "speech-worker"
 SECRET = re.compile(r"password|token|secret|database_url|redis_url|mnemonic|seed", re.IGNORECASE)
+FRONT = "caddy"
 START_AS_ROOT = {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"}
 
 each_image = pytest.mark.parametrize("image", IMAGES)
@@ -237,17 +238,18 @@ def test_what_enters_a_build(path: str, enters: bool) -> None:
 
 
 def test_the_stack_is_whole() -> None:
-    """Two stores, what runs once, each process, and on request those who observe them, workers on cards or for speech, and who clears."""
+    """Two stores, what runs once, each process, and on request who has TLS, observes, clears, or works on cards or for speech."""
     processes = {"api", "dispatcher", "worker", "model-queue", "validator", KEEPER, ON_CARDS, FOR_SPEECH}
-    assert set(SERVICES) == STORES | ONE_SHOT | OBSERVERS | processes
+    assert set(SERVICES) == STORES | ONE_SHOT | OBSERVERS | processes | {FRONT}
     assert {_by_tag(SERVICES[name]["image"]) for name in STORES} == {"postgres:18", "valkey/valkey:8.1"}
     asked_for = {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service}
     assert asked_for == {name: ["observe"] for name in OBSERVERS} | {
+        FRONT: ["edge"],
         ON_CARDS: ["gpu"],
         FOR_SPEECH: ["speech"],
         "prune": ["prune"],
     }
-    assert all(re.search(r":v?\d+\.\d+\.\d+$", _by_tag(SERVICES[name]["image"])) for name in OBSERVERS)
+    assert all(re.search(r":v?\d+\.\d+\.\d+$", _by_tag(SERVICES[name]["image"])) for name in OBSERVERS | {FRONT})
 
 
 @each_service
@@ -270,7 +272,7 @@ def test_a_service_is_not_root(name: str) -> None:
     granted = set(service.get("cap_add", []))
 
     assert service.get("user") == USERS.get(name, "10001:10001")
-    assert granted == (START_AS_ROOT if name == "postgres" else set())
+    assert granted == {"postgres": START_AS_ROOT, FRONT: {"NET_BIND_SERVICE"}}.get(name, set())
 
 
 @each_service
@@ -285,7 +287,7 @@ def test_a_service_has_a_health_check(name: str) -> None:
     check = SERVICES[name].get("healthcheck")
 
     assert (check or {}).get("disable", False) is (name in ONE_SHOT)
-    assert (check is not None and "test" in check) is (name in STORES | OBSERVERS | {KEEPER})
+    assert (check is not None and "test" in check) is (name in STORES | OBSERVERS | {FRONT, KEEPER})
 
 
 @each_service
@@ -452,7 +454,8 @@ def test_networks_hold_only_those_who_talk() -> None:
         "postgres": {"database"},
         "redis": {"redis"},
         "migrate": {"database"},
-        "api": {"database", "redis", "api", "metrics"},
+        "api": {"database", "redis", "api", "edge", "metrics"},
+        FRONT: {"edge", "public"},
         "dispatcher": {"database", "redis", "metrics"},
         "certify": {"nowhere"},
         "prune": {"database"},
@@ -467,15 +470,42 @@ def test_networks_hold_only_those_who_talk() -> None:
         "grafana": {"charts", "people"},
     }
     internal = {name for name, options in COMPOSE["networks"].items() if options.get("internal")}
-    assert internal == {"database", "redis", "nowhere", "metrics", "worker-metrics", "charts"}
+    assert internal == {"database", "redis", "nowhere", "edge", "metrics", "worker-metrics", "charts"}
 
 
-def test_only_the_api_the_charts_and_the_alerts_are_published() -> None:
-    """And by default only to this host."""
+def test_the_api_believes_caddy_and_nobody_who_is_not_on_its_network() -> None:
+    """Their network is closed, so that what comes by a published port never comes from it; whom the operator names is believed, too."""
+    believed = SERVICES["api"]["environment"]["VOICE_TRUSTED_PROXIES"].split(",")
+    [pool] = COMPOSE["networks"]["edge"]["ipam"]["config"]
+
+    assert believed == [pool["subnet"], "${VOICE_TRUSTED_PROXIES:-}"]
+    assert {name for name, service in SERVICES.items() if "edge" in service["networks"]} == {"api", FRONT}
+
+
+def test_caddy_runs_the_file_that_is_tried_in_front_of_the_api() -> None:
+    """On the ports that are published, with nothing to write but what its user may; it asks the API and takes as much as that."""
+    front, api = SERVICES[FRONT], SERVICES["api"]["environment"]
+    text = (ROOT / "docker" / "Caddyfile").read_text(encoding="utf-8")
+    read = dict(re.findall(r"\{\$(\w+):([^}]+)\}", text))
+
+    assert {name for name in front["environment"] if not name.startswith("XDG_")} <= set(read)
+    assert [port.rpartition(":")[2] for port in front["ports"]] == [
+        front["environment"][f"{name}_PORT"] for name in ("HTTP", "HTTPS")
+    ]
+    assert front["volumes"] == ["./docker/Caddyfile:/etc/caddy/Caddyfile:ro", f"caddy:{front['environment']['XDG_DATA_HOME']}"]
+    assert f":{read['HEALTH_PORT']}/healthz" in front["healthcheck"]["test"][-1]
+    example = dict(re.findall(r"^(\w+)=(.*)$", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE))
+    assert read["VOICE_UPLOAD_BYTES"] == example["VOICE_UPLOAD_BYTES"]
+    assert "VOICE_UPLOAD_BYTES" in api
+
+
+def test_what_is_published_stays_on_this_host_but_for_caddy() -> None:
+    """By default; with the profile `edge` people come to Caddy."""
     ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
 
     assert ports == {
         "api": ["${VOICE_PUBLISH:-127.0.0.1:8000}:8000"],
+        FRONT: ["${VOICE_HTTP:-80}:8080", "${VOICE_HTTPS:-443}:8443"],
         "grafana": ["${VOICE_GRAFANA:-127.0.0.1:3000}:3000"],
         "alertmanager": ["${VOICE_ALERTS:-127.0.0.1:9093}:9093"],
     }
@@ -563,10 +593,14 @@ def test_a_process_is_told_only_what_it_reads(name: str) -> None:
 
 
 def test_the_check_changes_nothing_of_the_confinement() -> None:
-    """It adds a hub, as confined as the rest, files to read, and where Redis comes from; it lifts no restriction of what it tests."""
-    hub = CHECK["services"]["hub"]
-    changed = {name: set(service) for name, service in CHECK["services"].items() if name != "hub"}
+    """It adds a hub and a pager, as confined as the rest, files to read, and where others' images come from; it lifts no restriction."""
+    own = {name: CHECK["services"][name] for name in ("hub", "pager")}
+    changed = {name: set(service) for name, service in CHECK["services"].items() if name not in own}
 
     volumes = {name: {"volumes"} for name in ("api", "worker", FOR_SPEECH, KEEPER, "model-queue", "validator")}
-    assert changed == volumes | {"redis": {"image"}}
-    assert (hub["read_only"], hub["user"], hub["cap_drop"], hub["networks"]) == (True, "10001:10001", ["ALL"], ["hub"])
+    images = {name: {"image"} for name in ("redis", FRONT, "alertmanager", "grafana")}
+    assert changed == volumes | images | {"prometheus": {"image", "volumes"}}
+    for name, network in (("hub", "hub"), ("pager", "people")):
+        service = own[name]
+        assert (service["read_only"], service["user"], service["cap_drop"]) == (True, "10001:10001", ["ALL"])
+        assert service["networks"] == [network]

@@ -35,7 +35,7 @@ from workers.sandbox.limits import WORKER_BYTES
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 SCHEMAS = ("1.29", "1.37")
 """Versions of Kubernetes: the oldest that the page names, and the newest that there are schemas of."""
-LEFT_OUT = {"speech-worker", "prometheus", "alertmanager", "grafana"}
+LEFT_OUT = {"caddy", "speech-worker", "prometheus", "alertmanager", "grafana"}
 """Services that a patch makes of a worker, or that clusters have of their own."""
 POSTGRES_USER = 999
 FILES = {"VOICE_COMPETITION", "VOICE_DEVCHAIN", "VOICE_STANDARD_PINS"}
@@ -281,7 +281,7 @@ def test_a_worker_on_cards_is_a_worker() -> None:
     assert (own, environment("worker-gpu")["VOICE_QUEUE"]["value"]) == ({"NVIDIA_DRIVER_CAPABILITIES"}, "gpu")
     assert {key for key in on_cards if on_cards[key] != worker.get(key)} == {"containers", "nodeSelector", "tolerations"}
     changed = {key for key, value in container_of("worker-gpu").items() if value != container_of("worker")[key]}
-    assert changed == {"name", "env", "resources"}
+    assert changed == {"name", "image", "env", "resources"}
 
 
 def test_who_exists_once_is_never_two() -> None:

@@ -35,6 +35,7 @@ SECTIONS = [
 OTHERS = {
     ("SITE=voice.example.org", "caddy"),
     ("VOICE_ALERTMANAGER=./alertmanager.yml", "docker"),
+    ("VOICE_TORCH_INDEX=https://wheels.example.org/cpu", "docker"),
     ("amtool", "check-config"),
     ("cp", "docker/alertmanager.example.yml"),
     ("cp", "token"),

@@ -27,7 +27,7 @@ from voice_api.keys import ServiceKey
 ROOT = Path(__file__).resolve().parents[2]
 ENV = "# the operator's own\nBT_NETWORK=test\nVOICE_IMAGE_API=registry.example.org/own@sha256:{old}\nVOICE_NETUID=7 # ours\n"
 OLD, NEW = "0a" * 32, "1b" * 32
-TARGETS = ("api", "dispatcher", "model-queue", "validator", "worker")
+TARGETS = ("api", "dispatcher", "gpu-worker", "model-queue", "validator", "worker")
 SERVICES = {"postgres": 1, "redis": 1, "api": 1, "dispatcher": 1, "worker": 2, "backup": 1, "model-queue": 1, "validator": 1}
 ENDED = ("migrate", "certify", "prune")
 POINTS = "voice-20261201T000000Z.zip voice-20261201T000100Z-before-0019.zip voice-20261202T000100Z-before-0020.zip"
@@ -347,7 +347,7 @@ def test_another_compose_file_is_a_persons_work(host: Host) -> None:
 def test_a_release_without_an_image_that_is_run_is_refused(host: Host) -> None:
     """It is named."""
     host.publish(images={"api": f"registry.example.org/api@sha256:{NEW}"})
-    unchanged(host, "REFUSED", "has no image of dispatcher, model-queue, validator, worker")
+    unchanged(host, "REFUSED", "has no image of dispatcher, gpu-worker, model-queue, validator, worker")
 
 
 def test_a_stack_that_does_not_run_is_left_alone(host: Host) -> None:
