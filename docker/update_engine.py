@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 _SECONDS = 900.0
 _PULL_SECONDS = 3600.0
+_ANSWER_SECONDS = 60.0
 _TOO_LATE = 124
 """The status of a command that did not end, as `timeout` has it."""
 _NOT_THERE = 127
@@ -126,7 +127,8 @@ class HostEngine:
 
     def answers(self) -> bool:
         """Whether the engine is there and works, with its compose."""
-        return all(self._run(command).status == 0 for command in ((self.name, "info"), (*self.composes, "version")))
+        asked = ((self.name, "info"), (*self.composes, "version"))
+        return all(self._run(command, limit=_ANSWER_SECONDS).status == 0 for command in asked)
 
     def _seen(self, shown: Mapping[str, Any]) -> Container:
         name, state, config = shown["Name"].lstrip("/"), shown["State"], shown["Config"]

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -14,6 +14,7 @@ from update_state import variables
 DOCTORS = ("validator", "worker", "api")
 """The services whose doctor is asked."""
 _IMAGE = re.compile(r"\$\{(VOICE_IMAGE_([A-Z0-9_]+)):-([^}]+)\}")
+_SERVICE_IMAGE = re.compile(r"^  ([a-z][a-z0-9-]*):|^    image: \$\{(VOICE_IMAGE_[A-Z0-9_]+):-", re.MULTILINE)
 _SCHEMA = ("psql", "--username", "voice", "--dbname", "voice", "--tuples-only", "--no-align")
 
 
@@ -74,6 +75,15 @@ class Node:
         """The images that are run now, by their variables: the compose file's own where .env names none."""
         named, found = self.settings, _IMAGE.findall(self.compose.read_text(encoding="utf-8"))
         return {variable: named.get(variable) or image for variable, _, image in found}
+
+    def used(self, services: Collection[str]) -> set[str]:
+        """The variables of the images that these services run: a host without cards is spared the image for them."""
+        found, service = set[str](), ""
+        for named, variable in _SERVICE_IMAGE.findall(self.compose.read_text(encoding="utf-8")):
+            service = named or service
+            if variable and service in services:
+                found.add(variable)
+        return found
 
     @property
     def state_file(self) -> Path:

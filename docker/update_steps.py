@@ -112,7 +112,7 @@ def _decided(node: Node, state: State, raw: bytes, wanted: Wanted) -> str:
     at_once = dict.fromkeys(_HOURS, "0") if wanted.at_once else {}
     ended = node.engine.once(node.images["VOICE_IMAGE_API"], command, raw, told | at_once)
     if ended.status == 0:
-        return _take(node, state, json.loads(ended.printed), wanted)
+        return _take(node, state, _said(ended, "the record was not understood"), wanted)
     code = re.search(r"error (\d{4})", ended.complaint)
     if code is not None and int(code[1]) == HELD_BACK:
         return ended.why
@@ -131,7 +131,7 @@ def _take(node: Node, state: State, release: Mapping[str, Any], wanted: Wanted) 
         raise Stopped(
             Status.REFUSED, f"{UNCHANGED} no service is well, so it could not be seen whether the release holds; start them"
         )
-    for image in sorted(set(images.values())):
+    for image in sorted({images[variable] for variable in node.used({each.service for each in found})}):
         node.told(f"fetching {image}")
         _must(node.engine.pull(image), f"{image} cannot be fetched")
     _look(node, images, well(found))
@@ -165,8 +165,7 @@ def _look(node: Node, images: Mapping[str, str], there: Mapping[str, int]) -> No
 def _prepared(node: Node, version: str, images: Mapping[str, str], found: list[Container]) -> Switch:
     """Make a backup, and write down what is here now; raises Stopped."""
     node.told("making a backup")
-    made = node.run("backup", "voice", "backup", "create", "--json", images=node.images)
-    _must(made, "no backup could be made")
+    made = _said(node.run("backup", "voice", "backup", "create", "--json", images=node.images), "no backup could be made")
     named = node.settings
     return Switch(
         version=version,
@@ -176,7 +175,7 @@ def _prepared(node: Node, version: str, images: Mapping[str, str], found: list[C
         well=well(found),
         failing=node.failing(found),
         schema=node.schema(found),
-        backup=json.loads(made.printed)["file"],
+        backup=str(made.get("file", "")),
     )
 
 
@@ -263,6 +262,18 @@ def _trouble(node: Node, switch: Switch, *, ask: bool) -> str | None:
 
 def _ours(switch: Switch) -> list[str]:
     return [service for service in switch.services if service not in (*STORES, *ONE_SHOT)]
+
+
+def _said(ended: Ended, what: str) -> dict[str, Any]:
+    """The object that a command printed; raises Stopped for one that failed, or said something else."""
+    _must(ended, what)
+    try:
+        said = json.loads(ended.printed)
+    except ValueError:
+        said = None
+    if not isinstance(said, dict):
+        raise Stopped(Status.REFUSED, f"{UNCHANGED} {what} ({ended.printed.strip()[:80]!r})")
+    return said
 
 
 def _must(ended: Ended, what: str) -> None:

@@ -22,6 +22,7 @@ import pytest
 from neurons.release.record import ReleaseRecord, signed
 from scoring.errors import Code
 from tests.builders import command_line
+from tests.builders.addresses import ALICE
 from voice_api.keys import ServiceKey
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -274,7 +275,7 @@ def unchanged(host: Host, outcome: str, words: str, **wanted: bool) -> None:
     ("release", "code"),
     [
         pytest.param({"version": "0.0.1"}, Code.RELEASE_NOT_NEWER, id="older"),
-        pytest.param({"signer": "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"}, Code.RELEASE_INVALID, id="another's"),
+        pytest.param({"signer": ALICE}, Code.RELEASE_INVALID, id="another's"),
     ],
 )
 def test_a_release_that_must_not_be_taken_is_refused(host: Host, release: dict[str, Any], code: Code) -> None:
@@ -506,6 +507,15 @@ def test_first_sights_are_remembered_for_some(docker: Callable[[str], ModuleType
         state = docker("update_state").State(seen=state.seen_at(str(day), f"2026-11-{day:02}"))
     assert sorted(state.seen) == ["22", "23", "24", "25", "26", "27", "28", "29"]
     assert state.seen_at("25", "2027-01-01")["25"] == "2026-11-25"
+
+
+def test_only_images_that_run_here_are_fetched(host: Host) -> None:
+    """A host that runs no model queue does not wait for its image; its name is kept for the day when one runs."""
+    del host.engine.counts["model-queue"]
+    assert host.run()[0] == "DONE"
+    fetched = {each.partition("@")[0].rpartition("/")[2] for each in host.engine.asked if each.startswith("pull")}
+    assert fetched == {"api", "dispatcher", "validator", "worker"}
+    assert named(host) == EVERY
 
 
 def test_the_project_is_named_as_compose_names_it(docker: Callable[[str], ModuleType]) -> None:
