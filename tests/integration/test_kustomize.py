@@ -44,3 +44,51 @@ def test_prometheus_takes_the_file_for_a_cluster(tmp_path: Path) -> None:
     told = subprocess.run(["promtool", "check", "config", str(path)], capture_output=True, text=True, check=False, timeout=30)
 
     assert (told.returncode, "SUCCESS" in told.stdout) == (0, True), told.stdout + told.stderr
+
+
+@promtool
+def test_the_autoscalers_numbers_count_each_row_once(tmp_path: Path) -> None:
+    """By Prometheus's own tool, with two APIs that show the same rows: what waits and what runs, and the oldest but for sentences."""
+    rules = yaml.safe_load((K8S / "autoscale" / "adapter-rules.yml").read_text(encoding="utf-8"))["rules"]["external"]
+    shown = {
+        'voice_evaluations{queue="cpu",state="queued"': 5,
+        'voice_evaluations{queue="cpu",state="running"': 3,
+        'voice_evaluations{queue="cpu",state="scored"': 70,
+        'voice_evaluations{queue="gpu",state="queued"': 11,
+        'voice_queue_age_seconds{queue="cpu",of="evaluations",track="small"': 240,
+        'voice_queue_age_seconds{queue="cpu",of="validations",track=""': 300,
+        'voice_queue_age_seconds{queue="cpu",of="speeches",track=""': 9000,
+        'voice_queue_age_seconds{queue="gpu",of="evaluations",track="described"': 4000,
+    }
+    asked = {
+        "evaluation_interval": "1m",
+        "tests": [
+            {
+                "input_series": [
+                    {"series": f'{series},instance="api-{api}"}}', "values": f"{value}x2"}
+                    for series, value in shown.items()
+                    for api in (1, 2)
+                ],
+                "promql_expr_test": [
+                    {
+                        "expr": _asked(rule["metricsQuery"], rule["seriesQuery"]),
+                        "eval_time": "1m",
+                        "exp_samples": [
+                            {"labels": '{queue="cpu"}', "value": {"voice_evaluations_open": 8}.get(rule["name"]["as"], 300)}
+                        ],
+                    }
+                    for rule in rules
+                ],
+            }
+        ],
+    }
+    path = tmp_path / "tests.yml"
+    path.write_text(yaml.safe_dump(asked), encoding="utf-8")
+    told = subprocess.run(["promtool", "test", "rules", str(path)], capture_output=True, text=True, check=False, timeout=30)
+
+    assert told.returncode == 0, told.stdout + told.stderr
+
+
+def _asked(query: str, series: str) -> str:
+    """A query as the adapter fills it in for the queue of processors."""
+    return query.replace("<<.Series>>", series.partition("{")[0]).replace("<<.LabelMatchers>>", 'queue="cpu"')

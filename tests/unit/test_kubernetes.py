@@ -294,6 +294,21 @@ def test_who_exists_once_is_never_two() -> None:
     assert EVERY["StatefulSet", "postgres"]["spec"]["replicas"] == 1
 
 
+def test_who_is_many_is_on_several_nodes() -> None:
+    """Where there are several: a node that dies takes one of them."""
+    many = {name for name, each in PODS.items() if each["spec"].get("replicas", 1) > 1}
+    spread = {
+        name: [each["labelSelector"]["matchLabels"]["app"] for each in spec_of(name).get("topologySpreadConstraints", [])]
+        for name in PODS
+    }
+
+    assert (
+        {name: over for name, over in spread.items() if over}
+        == {name: [name] for name in many}
+        == {"api": ["api"], "dispatcher": ["dispatcher"]}
+    )
+
+
 def test_a_node_can_always_be_emptied() -> None:
     """Whatever is many goes one by one; nothing that exists once holds a node up."""
     budgets = {name: each["spec"] for (kind, name), each in EVERY.items() if kind == "PodDisruptionBudget"}

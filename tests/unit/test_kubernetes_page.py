@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import typer.main
 
 from neurons.cli.main import app
 from tests.builders.cluster import EVERY, K8S, PODS, ROOT, environment, secret_files, spec_of
+from tests.builders.kustomize import containers, render
 
 PAGE = (ROOT / "docs" / "kubernetes.md").read_text(encoding="utf-8")
 
@@ -48,6 +50,19 @@ def test_the_page_names_objects_that_exist() -> None:
     assert named
     assert [(kind, name) for kind, name in named if (kinds[kind], name) not in EVERY] == []
     assert all((K8S / path).is_dir() for path in re.findall(r"docker/k8s/((?:base|overlays/)[a-z-]*)", PAGE))
+
+
+def test_the_pages_overlay_takes_every_image_of_ours_from_the_registry_that_it_is_pushed_to(tmp_path: Path) -> None:
+    """Each image that the page builds; those of others stay as they are."""
+    [overlay] = re.findall(r"```yaml\n# deploy/kustomization.yaml\n(.*?)```", PAGE, re.DOTALL)
+    (tmp_path / "docker").symlink_to(ROOT / "docker")
+    (tmp_path / "deploy").mkdir()
+    (tmp_path / "deploy" / "kustomization.yaml").write_text(overlay, encoding="utf-8")
+    images = {container["image"] for each in render(tmp_path / "deploy") for container in containers(each)}
+    [built] = re.findall(r"^for target in (.+); do$", PAGE, re.MULTILINE)
+    [pushed] = re.findall(r"docker push (\S+)\$target(\S+)$", PAGE, re.MULTILINE)
+
+    assert {image for image in images if "voice-subnet" in image} == {target.join(pushed) for target in built.split()}
 
 
 @pytest.mark.parametrize("line", re.findall(r"^(?:kubectl exec .* -- )?(voice .*)$", PAGE, re.MULTILINE))
