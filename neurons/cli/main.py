@@ -11,6 +11,8 @@ from neurons.cli.lazy import LazyGroup
 from scoring.errors import Code, VoiceError, with_advice
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from pydantic import ValidationError
 
 
@@ -65,7 +67,7 @@ def main() -> None:
 
     A traceback comes only with --debug.
     """
-    given = taken_out(sys.argv)
+    given, sys.excepthook = taken_out(sys.argv), print_traceback
     try:
         status = app(standalone_mode=False, obj=partial(_begin, given))
     except (typer.TyperException, VoiceError) as error:
@@ -75,6 +77,15 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):  # the second: a question was answered with no
         status = 130
     sys.exit(status)
+
+
+def print_traceback(kind: type[BaseException], error: BaseException, trace: "TracebackType | None") -> None:
+    """Print what ended this program as Python does, without what of an address may be a password: libraries' errors quote theirs."""
+    from traceback import format_exception
+
+    from scoring.shown_addresses import without_access
+
+    sys.stderr.write(without_access("".join(format_exception(kind, error, trace))))
 
 
 def taken_out(arguments: list[str]) -> set[str]:

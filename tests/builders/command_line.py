@@ -34,6 +34,7 @@ def voice(folder: Path, *arguments: str, **environment: str) -> Ended:
     with (
         mock.patch.dict(os.environ, given, clear=True),
         mock.patch.object(sys, "argv", ["voice", *arguments]),
+        mock.patch.object(sys, "excepthook", sys.excepthook),
         _logging_as_it_was(),
         chdir(folder),
         redirect_stdout(stdout),

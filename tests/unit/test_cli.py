@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from neurons.cli.main import print_traceback
 from scoring.errors import Code, VoiceError
 from tests.builders.command_line import voice
 
@@ -93,6 +94,26 @@ def test_a_traceback_on_request(tmp_path: Path) -> None:
     """--debug, anywhere in the line, shows where the error came from."""
     with pytest.raises(VoiceError, match="There is no folder nowhere"):
         voice(tmp_path, "miner", "check", "nowhere", "--debug")
+
+
+def test_a_traceback_shows_no_password(capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither of the error nor of the one that led to it, which is a library's."""
+    try:
+        try:
+            raise OSError("no answer from wss://user:pw@node.example/pw?key=pw")
+        except OSError as exc:
+            raise ValueError("not at redis://:pw@host") from exc
+    except ValueError as error:
+        print_traceback(type(error), error, error.__traceback__)
+    said = [
+        line for line in capsys.readouterr().err.splitlines() if not line.startswith("    ")
+    ]  # without the lines of this file
+    assert [line for line in said if "Error: " in line] == [
+        "OSError: no answer from wss://…@node.example/…?…",
+        "ValueError: not at redis://…@host",
+    ]
+    assert said[0] == "Traceback (most recent call last):"
+    assert "pw" not in "".join(said)
 
 
 def test_no_arguments_show_the_help(tmp_path: Path) -> None:
