@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-_FILES = ("docker/Dockerfile", "*compose*.yml", "docker/k8s/**/*.yaml")
+_FILES = ("docker/Dockerfile", "*compose*.yml", "docker/compose.*.yml", "docker/k8s/**/*.yaml")
 OWN = "voice-subnet/"
 _LINE = re.compile(
     r"^(?P<before>FROM |\s+image: )(?P<image>[a-z0-9][\w.:/-]*:[\w.-]+)(?P<digest>@sha256:[0-9a-f]{64})?(?P<after>\s.*)?$"
