@@ -81,6 +81,15 @@ class Authority:
             (self.folder / file).unlink()
         return key, certificate
 
+    def keep(self, name: str, certificate: str) -> None:
+        """Keep a host's certificate: what renews it takes nothing from the one before, which holds until it ends."""
+        (self.folder / "issued").mkdir(mode=0o700, exist_ok=True)
+        (self.folder / "issued" / f"{name}.{secrets.token_hex(8)}.crt").write_text(certificate, encoding="ascii")
+
+    def issued(self, name: str) -> list[Path]:
+        """Every certificate that a host was given."""
+        return sorted((self.folder / "issued").glob(f"{name}.*.crt"))
+
     def revoke(self, certificate: Path) -> None:
         """Put a certificate on the list; one that is on it stays."""
         try:

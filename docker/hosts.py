@@ -40,15 +40,16 @@ def add(folder: Path, name: str, main: str, readers: Readers, days: int) -> None
     (place / "host").mkdir(mode=0o700, parents=True, exist_ok=True)
     if not (place / "host" / "host.crt").exists():
         key, certificate = authority.sign("host", name, days)
+        authority.keep(name, certificate)
         _write(place / "host" / "host.key", key)
         _write(place / "host" / "host.crt", certificate)
     _write(place / "host" / "ca.crt", (authority.folder / "ca.crt").read_text(encoding="ascii"))
     for file, text in (("host/service_key", secrets.token_hex(_BYTES)), *_urls(name, main, secrets.token_hex(_BYTES), redis)):
         if not (place / file).exists():
             _write(place / file, text)
-    for file in _STORE_KEYS:
-        if (folder / file).exists():
-            _write(place / file, (folder / file).read_text(encoding="utf-8"))
+    for file in (folder / name for name in _STORE_KEYS if (folder / name).exists()):
+        readers.let_in(file, SUBNET)  # it was put there by hand
+        _write(place / file.name, file.read_text(encoding="utf-8"))
     for path in (place, *place.rglob("*")):
         readers.let_in(path, SUBNET)
     readers.let_in(place / "host", SUBNET, writes=True)  # the service key's certificate is put there by a container
@@ -78,15 +79,17 @@ def _open_door(authority: Authority, door: Path, main: str, readers: Readers) ->
 
 
 def revoke(folder: Path, name: str, readers: Readers) -> None:
-    """Put a host's certificate on the door's list, and forget what was made for it."""
+    """Put each certificate that a host ever had on the door's list, and forget what was made for it."""
     _checked(name)
     place, authority = folder / "hosts" / name, Authority(folder / "authority")
-    if not (place / "host" / "host.crt").exists():
-        raise HostsError(f"There is no host {name} in {folder / 'hosts'}.")
-    authority.revoke(place / "host" / "host.crt")
+    issued = authority.issued(name)
+    if not issued:
+        raise HostsError(f"No host {name} was ever added to {folder}.")
+    for certificate in issued:
+        authority.revoke(certificate)
     _write(folder / "door" / "ca.crl", authority.revoked())
     readers.let_in(folder / "door" / "ca.crl", SUBNET)
-    shutil.rmtree(place)
+    shutil.rmtree(place, ignore_errors=True)
 
 
 def pack(folder: Path, name: str, out: Path) -> None:
@@ -97,10 +100,8 @@ def pack(folder: Path, name: str, out: Path) -> None:
         _read(place / file, f"`hosts.py add {name}` makes it")
     _read(place / "host" / "service.cert.json", "docs/operations.md says how the validator certifies the host's service key")
     out.unlink(missing_ok=True)
-    with (
-        os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file,
-        tarfile.open(fileobj=file, mode="w") as packed,
-    ):
+    written = os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+    with written, tarfile.open(fileobj=written, mode="w") as packed:
         for path in sorted(place.rglob("*")):
             if path.is_file():
                 packed.add(path, path.relative_to(place).as_posix())
@@ -189,7 +190,7 @@ def _do(options: argparse.Namespace) -> str:
             return f"{options.folder} is ready; {options.file} may go. In .env:\nVOICE_HOST={name}"
         case _:
             revoke(options.folder, options.name, readers)
-            return f"The certificate of {options.name} is revoked: start the door again, so that it reads the list."
+            return f"Every certificate of {options.name} is revoked: start the door again, so that it reads the list."
 
 
 def main() -> None:

@@ -1,14 +1,21 @@
 """TLS to PostgreSQL and Redis, as people hear of it: why a connection was not made, and which files a URL names."""
 
 import os
+import re
 import ssl
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import parse_qsl, urlsplit
 
 _FILES = ("sslrootcert", "sslcert", "sslkey", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 """What PostgreSQL's and Redis' URLs call the files of certificates and keys."""
+_OWN = ("sslcert", "ssl_certfile")
+"""What they call this host's certificate."""
+_TIMES = re.compile(rb"\x17\x0d(\d{12})Z|\x18\x0f(\d{14})Z")
+"""The two times of a certificate, in DER: of two digits for the year until 2049, of four after that."""
+_BOTH = 2
 _EXPIRED, _NOT_YET, _OTHER_NAME, _OTHER_ADDRESS = 10, 9, 62, 64
 """OpenSSL's numbers of why a certificate is not taken; any other is an issuer that is not known."""
 _VERIFICATIONS: Mapping[int, str] = MappingProxyType(
@@ -52,6 +59,22 @@ def missing_file(url: str, variable: str) -> str | None:
         if name in _FILES and not (Path(value).is_file() and os.access(value, os.R_OK)):
             return f"{variable} names {value} as {name}, and this user can read no such file"
     return None
+
+
+def certificates(*urls: str) -> tuple[Path, ...]:
+    """The files of this host's own certificates that URLs name, each once."""
+    named = (pair for url in urls for pair in parse_qsl(urlsplit(url).query))
+    return tuple(dict.fromkeys(Path(value) for name, value in named if name in _OWN))
+
+
+def ends(certificate: Path) -> datetime:
+    """When a certificate in a PEM file ends; raises ValueError for a file that holds none, and OSError."""
+    times = _TIMES.findall(ssl.PEM_cert_to_DER_cert(certificate.read_text(encoding="ascii").strip()))
+    if len(times) < _BOTH:
+        raise ValueError(f"{certificate} holds no certificate")
+    short, long = times[1]
+    text = long or (b"20" + short)
+    return datetime.strptime(text.decode("ascii"), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
 
 
 def _led_to(error: BaseException) -> Iterator[BaseException]:

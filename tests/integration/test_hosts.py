@@ -1,6 +1,7 @@
 """Another host's way to PostgreSQL and Redis: through the door by TLS with a certificate, and for nobody else."""
 
 import asyncio
+import re
 import shutil
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
@@ -10,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from neurons.cli.doctor import node_checks
+from neurons.cli.doctor import host_checks, node_checks
 from neurons.cli.doctor.node import Node
 from neurons.cli.main import app
 from neurons.cli.options import ChainOptions
@@ -149,9 +150,11 @@ async def test_the_doctor_names_what_is_wrong_with_certificates(
     monkeypatch.setenv("REDIS_URL", redis.replace("host.key", "other.key"))
     async with AsyncExitStack() as stack:
         node = Node(ChainOptions(), None, stack)
-        found = {row.check: row for row in await examine([*node_checks.database(node), *node_checks.redis(node)])}
+        looks = (node_checks.database, node_checks.redis, host_checks.tls_certificates)
+        found = {row.check: row for row in await examine([check for look in looks for check in look(node)])}
     assert found[CheckName.DATABASE].health is found[CheckName.REDIS].health is Health.FAILING
     assert "the server's certificate is for another host name than DATABASE_URL has" in found[CheckName.DATABASE].value
+    assert re.search(r"^TLS, .*/gpu-07/host/host.crt: 36[45] d", found[CheckName.CERTIFICATE].value)
     assert "other.key as ssl_keyfile, and this user can read no such file" in found[CheckName.REDIS].value
 
 

@@ -5,6 +5,7 @@ import io
 import stat
 import sys
 import tarfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from shutil import which
 from types import ModuleType
@@ -12,6 +13,7 @@ from types import ModuleType
 import pytest
 
 from tests.builders.door import MISSING, hosts_script
+from voice_api import tls
 from voice_api.db.roles import Login
 from voice_api.keys import ServiceKey
 
@@ -88,6 +90,14 @@ def test_a_second_run_changes_nothing_but_what_was_deleted(secrets: Path) -> Non
         assert before[f"hosts/gpu-07/{file}"] != before[f"hosts/cpu-1/{file}"]
 
 
+def test_a_certificate_ends_when_it_says(hosts: ModuleType, secrets: Path) -> None:
+    """As the doctor reads it, also beyond 2049, when dates are written in another way."""
+    for name, days in (("soon", 30), ("late", 9999)):
+        hosts.add(secrets, name, "m", hosts.Readers(), days)
+        left = tls.ends(secrets / "hosts" / name / "host" / "host.crt") - datetime.now(UTC)
+        assert timedelta(days=days) - timedelta(minutes=1) < left <= timedelta(days=days)
+
+
 def test_what_is_packed_comes_out_on_the_other_host(secrets: Path, tmp_path: Path) -> None:
     """Once the service key is certified; as files that nobody else may read, and the host is told its name."""
     hosts_script("add", "gpu-07", "--main", "main.example.org", folder=secrets)
@@ -120,7 +130,7 @@ def test_a_file_that_somebody_else_packed_writes_nothing_elsewhere(hosts: Module
     ("arguments", "said"),
     [
         pytest.param(("add", "GPU 7", "--main", "m"), "is no name of a host here: small letters", id="name"),
-        pytest.param(("revoke", "gpu-07"), "There is no host gpu-07", id="nobody"),
+        pytest.param(("revoke", "gpu-07"), "No host gpu-07 was ever added", id="nobody"),
         pytest.param(("pack", "gpu-07"), r"`hosts.py add gpu-07` makes it", id="not added"),
     ],
 )
@@ -138,6 +148,16 @@ def test_a_host_without_a_certified_service_key_is_not_packed(hosts: ModuleType,
     hosts.add(secrets, "cpu-1", "m", hosts.Readers(), 30)
     with pytest.raises(hosts.HostsError, match="how the validator certifies the host's service key"):
         hosts.pack(secrets, "cpu-1", tmp_path / "cpu-1.tar")
+
+
+def test_a_host_that_was_renewed_is_shut_out_by_both_certificates(hosts: ModuleType, secrets: Path) -> None:
+    """The one before holds as long as it did: whoever has it could come in by it."""
+    for _ in range(2):
+        (secrets / "hosts" / "a" / "host" / "host.crt").unlink(missing_ok=True)
+        hosts.add(secrets, "a", "m", hosts.Readers(), 30)
+    hosts.revoke(secrets, "a", hosts.Readers())
+    listed = (secrets / "authority" / "index.txt").read_text(encoding="ascii").splitlines()
+    assert [line.split("\t")[0] for line in listed] == ["R", "R"]
 
 
 def test_revoking_forgets_the_host_and_may_be_said_again_for_another(hosts: ModuleType, secrets: Path) -> None:

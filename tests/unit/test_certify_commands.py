@@ -40,7 +40,8 @@ def test_from_a_new_worker_to_a_revoked_certificate(tmp_path: Path) -> None:
     trusted.check(signer.certificate, datetime.now(UTC))
     with pytest.raises(CertificateInvalid, match="was revoked"):
         trusted.check(read_certificate(tmp_path / "second.json"), datetime.now(UTC))
-    assert f"{address} is revoked, one of 3" in voice(tmp_path, f"validator revoke {address}").stdout
+    for named in (address, "--key .voice/service.key"):
+        assert f"{address} is revoked, one of 3" in voice(tmp_path, f"validator revoke {named}").stdout
 
 
 @pytest.mark.parametrize(
@@ -53,6 +54,7 @@ def test_from_a_new_worker_to_a_revoked_certificate(tmp_path: Path) -> None:
         pytest.param(
             "validator certify --key key --host h --out key/c.json", Code.SETTING_INVALID, "cannot be written", id="out"
         ),
+        pytest.param("validator revoke", Code.ARGUMENT_INVALID, "Name either a certificate", id="nothing to revoke"),
         pytest.param("validator revoke nothing.json", Code.ARGUMENT_INVALID, "nothing.json is neither", id="no certificate"),
         pytest.param(f"validator revoke {'0' * 32} --list key", Code.REVOCATIONS_INVALID, "key", id="list of another form"),
         pytest.param(f"validator revoke {'0' * 32} -w nobody", Code.WALLET_MISSING, "nobody", id="no wallet"),

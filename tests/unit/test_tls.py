@@ -90,3 +90,16 @@ def test_what_needs_a_session_says_what_to_write() -> None:
     with pytest.raises(PlatformError, match="name PostgreSQL itself in DATABASE_URL") as refused:
         pooler.insist_on_a_session(f"{PLAIN}?pgbouncer=true")
     assert refused.value.code is Code.SETTING_INVALID
+
+
+def test_the_certificates_of_urls_are_named_once() -> None:
+    """Both URLs name the same one, as those of docker/hosts.py do; the authority's is not this host's."""
+    urls = (f"{PLAIN}?sslrootcert=/ca&sslcert=/host.crt", "rediss://h?ssl_ca_certs=/ca&ssl_certfile=/host.crt", PLAIN)
+    assert tls.certificates(*urls) == (Path("/host.crt"),)
+
+
+def test_a_file_without_a_certificate_says_so(tmp_path: Path) -> None:
+    """No date is made up."""
+    (tmp_path / "host.crt").write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", encoding="ascii")
+    with pytest.raises(ValueError, match="holds no certificate"):
+        tls.ends(tmp_path / "host.crt")

@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -10,12 +10,13 @@ from neurons.cli.doctor.node import Node
 from neurons.doctor import host_health
 from neurons.doctor.catalogue import CheckName
 from neurons.doctor.examine import Check, in_thread
-from neurons.doctor.finding import Finding, fault, well
+from neurons.doctor.finding import Finding, failing, fault, well
 from neurons.doctor.validator_health import days_left
-from neurons.settings import MinerSettings
+from neurons.settings import MigrationSettings, MinerSettings, RedisSettings
 from scoring.errors import InfrastructureFault, PlatformError
 from scoring.receipts.store import COMPETITIONS
 from scoring.synthesis.families import FAMILIES
+from voice_api import tls
 from voice_api.runtime.reachable import check_free
 from voice_api.settings import ApiSettings, StoreSettings
 from workers.settings import ReceiptSignerSettings, WorkerSettings
@@ -192,3 +193,24 @@ def certificate(node: Node) -> Sequence[Check]:
         return (await in_thread(read),)
 
     return (Check(names=(CheckName.CERTIFICATE,), look=look),)
+
+
+def tls_certificates(node: Node) -> Sequence[Check]:
+    """The certificates by which this host comes to PostgreSQL and Redis, where its URLs name any."""
+
+    def read() -> Sequence[Finding]:
+        urls = MigrationSettings().database_url.get_secret_value(), RedisSettings().redis_url.get_secret_value()
+        return [_tls_certificate(file, node.now()) for file in tls.certificates(*urls)]
+
+    async def look() -> Sequence[Finding]:
+        return await in_thread(read)
+
+    return (Check(names=(CheckName.CERTIFICATE,), look=look),)
+
+
+def _tls_certificate(file: Path, now: datetime) -> Finding:
+    fix = "Make another one on the main host: docs/operations.md, Renewing and shutting out."
+    try:
+        return days_left(f"TLS, {file}", tls.ends(file), now, fix)
+    except ValueError as exc:
+        return failing(CheckName.CERTIFICATE, str(exc), fix)

@@ -40,7 +40,8 @@ _ROLES: Mapping[Role, tuple[Look, ...]] = MappingProxyType(
         Role.WORKER: (
             _PYTHON_JUDGING,
             *_SANDBOX,
-            *(host_checks.card, host_checks.worker_disk, host_checks.worker_store, host_checks.certificate),
+            *(host_checks.card, host_checks.worker_disk, host_checks.worker_store),
+            *(host_checks.certificate, host_checks.tls_certificates),
             *_DATABASE,
             *(node_checks.redis, node_checks.hub),
         ),

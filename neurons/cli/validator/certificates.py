@@ -32,7 +32,10 @@ def certify(
 @shared_options
 def revoke(
     options: WalletOptions,
-    what: Annotated[str, typer.Argument(help="A certificate's serial or file, or a service key's address for all of its.")],
+    what: Annotated[
+        str | None, typer.Argument(help="A certificate's serial or file, or a service key's address for all of its.")
+    ] = None,
+    key: Annotated[Path | None, typer.Option("--key", help="The service key's own file, for all certificates of it.")] = None,
     file: Annotated[
         Path | None,
         typer.Option(
@@ -49,7 +52,7 @@ def revoke(
 
     settings = options.settings(CertifierSettings)
     path = settings.revocations if file is None else file
-    name = _name(what)
+    name = _revoked(what, key)
     revoked = certification.take_back(keys_of(settings), path, frozenset({name}))
     typer.echo(f"{path}: {name} is revoked, one of {len(revoked)}")
 
@@ -65,6 +68,18 @@ def _service(address: str | None, key: Path | None) -> str:
     if not is_address(str(address)):
         raise PlatformError(Code.ARGUMENT_INVALID, f"{address} is no address as `voice worker --show-key` prints it.")
     return str(address)
+
+
+def _revoked(what: str | None, key: Path | None) -> str:
+    from scoring.errors import Code, PlatformError
+
+    if what is not None and key is None:
+        return _name(what)
+    if what is not None or key is None:
+        raise PlatformError(
+            Code.ARGUMENT_INVALID, "Name either a certificate (or an address), or a service key's file with --key."
+        )
+    return _service(None, key)
 
 
 def _name(what: str) -> str:
