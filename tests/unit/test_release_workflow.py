@@ -91,6 +91,9 @@ def test_every_image_that_the_stack_runs_is_built_and_signed(check: ModuleType) 
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
     assert check.targets() == sorted({service["build"]["target"] for service in compose.values() if "build" in service})
     assert JOBS["images"]["strategy"]["matrix"] == {"target": "${{ fromJSON(needs.check.outputs.targets) }}"}
+    taken = set(re.findall(r"^ARG ([A-Z_]+)=", (ROOT / "docker" / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE))
+    [building] = [step["with"]["build-args"] for _, step in STEPS if step.get("uses", "").startswith("docker/build-push-action@")]
+    assert {line.partition("=")[0] for line in building.splitlines()} <= taken
     [signing] = [step for _, step in STEPS if "cosign sign" in step.get("run", "")]
     assert 'cosign sign --yes "$IMAGE@$DIGEST"' in signing["run"]
 
