@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from neurons.cli.options import ChainOptions, CompetitionFile, given, keys_of, load, open_chain, set_by, shared_options
+from neurons.cli.options import LAST_PORT, ChainOptions, CompetitionFile, given, keys_of, load, open_chain, set_by, shared_options
 from neurons.settings import BackupSettings, HeartbeatSettings, MigrationSettings, QueueSettings, ValidatorSettings
 from scoring.errors import Code, PlatformError
 from voice_api.settings import ApiSettings, DispatcherSettings, MetricsSettings
@@ -30,7 +30,8 @@ def api(
         str | None, typer.Option(help="The address to listen on.", show_default=set_by("VOICE_API_HOST", "127.0.0.1"))
     ] = None,
     port: Annotated[
-        int | None, typer.Option(help="The port to listen on.", show_default=set_by("VOICE_API_PORT", "8000"))
+        int | None,
+        typer.Option(min=0, max=LAST_PORT, help="The port to listen on.", show_default=set_by("VOICE_API_PORT", "8000")),
     ] = None,
 ) -> None:
     """Serve the voice API."""

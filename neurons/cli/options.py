@@ -26,6 +26,17 @@ DEV = "dev"
 """The network of development, on this machine alone."""
 DEV_NETUID = 1
 """Its subnet, where nobody names another."""
+MOST_NETUID = 2**16 - 1
+"""The largest number of a subnet, and of a neuron in it."""
+MOST_TOKENS = 21_000_000.0
+"""There will never be more."""
+MOST_BLOCK = 2**32 - 1
+"""The largest number that a chain, or a competition, has for a block, a round or a seed."""
+MOST_ID = 2**63 - 1
+"""The largest number of a row."""
+MOST_SECONDS = 86_400.0
+"""Nobody waits longer than a day."""
+LAST_PORT = 65_535
 
 
 def set_by(name: str, otherwise: str = "") -> str:
@@ -33,7 +44,9 @@ def set_by(name: str, otherwise: str = "") -> str:
     return f"{name}, else {otherwise}" if otherwise else name
 
 
-Netuid = Annotated[int | None, typer.Option("--netuid", help="The subnet's number.", show_default=set_by("VOICE_NETUID"))]
+Netuid = Annotated[
+    int | None, typer.Option("--netuid", min=0, max=MOST_NETUID, help="The subnet's number.", show_default=set_by("VOICE_NETUID"))
+]
 CompetitionFile = Annotated[
     Path | None,
     typer.Option(

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from neurons.cli.options import AsJson, answer
+from neurons.cli.options import MOST_SECONDS, AsJson, answer
 from neurons.settings import ApiClientSettings
 from scoring.errors import Code, PlatformError
 from scoring.foreign_words import printable
@@ -36,7 +36,9 @@ Out = Annotated[
     Path | None,
     typer.Option("--out", help="Write the sound to this file: .flac, .wav, .opus, .mp3 or .pcm.", show_default=False),
 ]
-Wait = Annotated[float, typer.Option("--wait", min=0.0, help="Seconds to wait; a later sound can be had at its address.")]
+Wait = Annotated[
+    float, typer.Option("--wait", min=0.0, max=MOST_SECONDS, help="Seconds to wait; a later sound can be had at its address.")
+]
 
 _PAUSE_SECONDS = 0.5
 

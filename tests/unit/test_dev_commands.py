@@ -89,7 +89,7 @@ def test_rules_and_the_owners_hotkey(dev: Dev, tmp_path: Path) -> None:
         pytest.param("reveal 0:1 -w owner", Code.ARGUMENT_INVALID, "like 3=0.65", id="no pair"),
         pytest.param("reveal 0=nan -w owner", Code.ARGUMENT_INVALID, "finite", id="no weight"),
         pytest.param("reveal 0=1 -w owner", Code.CHAIN_REFUSED, "NoWeightsCommitFound", id="nothing sealed"),
-        pytest.param("fault add drop --share 2", Code.ARGUMENT_INVALID, "a share is above 0", id="more than all calls"),
+        pytest.param("fault add drop --share 0", Code.ARGUMENT_INVALID, "a share is above 0", id="of no call"),
         pytest.param("fault clear 7", Code.ARGUMENT_INVALID, "there is no fault 7", id="no such fault"),
     ],
 )

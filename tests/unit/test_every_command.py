@@ -152,3 +152,22 @@ def test_what_may_stand_anywhere_is_taken_out(arguments: str, given: set[str], l
     line = arguments.split()
     assert taken_out(line) == given
     assert line == left.split()
+
+
+def _numbers() -> list[Any]:
+    """Every option and argument that is a number, as its command declares it."""
+    found = []
+    for line, command in EVERY.items():
+        for parameter in command.params:
+            described = parameter.type_descriptor
+            kinds = {described.annotation, *getattr(described.annotation, "__args__", ())}
+            if kinds & {int, float}:
+                found.append(pytest.param(described.parameter_info, id=f"{line} {parameter.name}"))
+    return found
+
+
+@pytest.mark.parametrize("number", _numbers())
+def test_every_number_has_a_least_and_a_most(number: Any) -> None:
+    """Without them `inf`, or more digits than a row or a block has, ends in a traceback."""
+    assert number.min is not None and number.max is not None
+    assert number.min <= number.max < float("inf")

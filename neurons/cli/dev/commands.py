@@ -7,7 +7,21 @@ from typing import Annotated
 import typer
 
 from neurons.cli.dev import tables
-from neurons.cli.options import DEV_NETUID, AsJson, DevChainOptions, DevWalletOptions, Netuid, address, answer, shared_options
+from neurons.cli.options import (
+    DEV_NETUID,
+    LAST_PORT,
+    MOST_BLOCK,
+    MOST_ID,
+    MOST_SECONDS,
+    MOST_TOKENS,
+    AsJson,
+    DevChainOptions,
+    DevWalletOptions,
+    Netuid,
+    address,
+    answer,
+    shared_options,
+)
 from neurons.devchain.faults import FaultKind, FaultPlan
 from neurons.devchain.genesis import RAO
 from neurons.settings import ChainSettings
@@ -28,7 +42,7 @@ OnHotkey = Annotated[
 def create(
     options: DevWalletOptions,
     netuid: Netuid = None,
-    block_seconds: Annotated[float, typer.Option(min=0.05, help="Seconds from block to block.")] = 12.0,
+    block_seconds: Annotated[float, typer.Option(min=0.05, max=MOST_SECONDS, help="Seconds from block to block.")] = 12.0,
 ) -> None:
     """Create a chain with one subnet, owned by the wallet; a missing wallet is made without a password."""
     from neurons.chain import wallets
@@ -50,7 +64,7 @@ def create(
 @app.command()
 def hub(
     root: Annotated[Path, typer.Option(help="The folder of repositories.")],
-    port: Annotated[int, typer.Option(help="The port to listen on.")],
+    port: Annotated[int, typer.Option(min=0, max=LAST_PORT, help="The port to listen on.")],
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
 ) -> None:
     """Serve a folder of repositories as the model hub does."""
@@ -67,7 +81,7 @@ def hub(
 @shared_options
 def faucet(
     options: DevWalletOptions,
-    amount: Annotated[float, typer.Argument(min=0.0, help="Tokens to give.")],
+    amount: Annotated[float, typer.Argument(min=0.0, max=MOST_TOKENS, help="Tokens to give.")],
 ) -> None:
     """Give tokens to the wallet's coldkey."""
     from neurons.devchain import operations
@@ -81,7 +95,7 @@ def faucet(
 @shared_options
 def register(
     options: DevWalletOptions,
-    stake: Annotated[float, typer.Option(min=0.0, help="Tokens staked on the hotkey (validators).")] = 0.0,
+    stake: Annotated[float, typer.Option(min=0.0, max=MOST_TOKENS, help="Tokens staked on the hotkey (validators).")] = 0.0,
 ) -> None:
     """Register the wallet's hotkey on the subnet; a full subnet drops the neuron that earns least and is not immune."""
     from neurons.devchain import operations
@@ -96,7 +110,7 @@ def register(
 @shared_options
 def stake(
     options: DevWalletOptions,
-    amount: Annotated[float, typer.Argument(min=0.0, help="Tokens from the coldkey's balance.")],
+    amount: Annotated[float, typer.Argument(min=0.0, max=MOST_TOKENS, help="Tokens from the coldkey's balance.")],
     on: OnHotkey = None,
 ) -> None:
     """Stake the wallet's tokens on a hotkey; validator permits follow at the next epoch."""
@@ -108,7 +122,7 @@ def stake(
 @shared_options
 def unstake(
     options: DevWalletOptions,
-    amount: Annotated[float, typer.Argument(min=0.0, help="Tokens; more than there are means all.")],
+    amount: Annotated[float, typer.Argument(min=0.0, max=MOST_TOKENS, help="Tokens; more than there are means all.")],
     on: OnHotkey = None,
 ) -> None:
     """Take the wallet's stake on a hotkey back into its balance."""
@@ -176,7 +190,8 @@ def reveal(
     options: DevWalletOptions,
     weights: Annotated[list[str], typer.Argument(metavar="UID=WEIGHT...", help="The weights that were sealed.")],
     sealed_in: Annotated[
-        int | None, typer.Option("--block", min=0, help="The block that holds them (default: the earliest that waits).")
+        int | None,
+        typer.Option("--block", min=0, max=MOST_BLOCK, help="The block that holds them (default: the earliest that waits)."),
     ] = None,
     hotkey: Annotated[
         str | None,
@@ -220,12 +235,16 @@ def add_fault(
             help="The calls that fail: submit, query, runtime_call, connect, SubtensorModule.*, … (patterns with * and ?)."
         ),
     ] = "*",
-    share: Annotated[float, typer.Option(help="The share of them that fails, above 0 and at most 1.")] = 1.0,
-    seconds: Annotated[float, typer.Option(help="Seconds that a stall lasts.")] = 3_600.0,
+    share: Annotated[float, typer.Option(min=0.0, max=1.0, help="The share of them that fails, above 0 and at most 1.")] = 1.0,
+    seconds: Annotated[float, typer.Option(min=0.0, max=MOST_SECONDS, help="Seconds that a stall lasts.")] = 3_600.0,
     name: Annotated[str, typer.Option(help="The error, by the chain's name.")] = "Unavailable",
     after: Annotated[bool, typer.Option("--after", help="The call takes effect; only its answer is lost.")] = False,
-    until_block: Annotated[int | None, typer.Option(min=1, help="The block at which it is over (default: when cleared).")] = None,
-    pid: Annotated[int | None, typer.Option(min=1, help="Only this process's node fails (default: everybody's).")] = None,
+    until_block: Annotated[
+        int | None, typer.Option(min=1, max=MOST_BLOCK, help="The block at which it is over (default: when cleared).")
+    ] = None,
+    pid: Annotated[
+        int | None, typer.Option(min=1, max=MOST_BLOCK, help="Only this process's node fails (default: everybody's).")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Begin a fault at the newest block; running processes meet it with their next call."""
@@ -252,7 +271,7 @@ def list_faults(options: DevChainOptions, as_json: AsJson = False) -> None:
 @shared_options
 def clear_fault(
     options: DevChainOptions,
-    fault: Annotated[int | None, typer.Argument(help="The fault's number (default: all).")] = None,
+    fault: Annotated[int | None, typer.Argument(min=0, max=MOST_ID, help="The fault's number (default: all).")] = None,
 ) -> None:
     """End and forget a fault, or all."""
     from neurons.devchain import operations

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from neurons.cli.options import CompetitionFile, given
+from neurons.cli.options import MOST_BLOCK, CompetitionFile, given
 from scoring.competition import Competition, load
 from scoring.described import described, with_described
 from scoring.errors import Code, PlatformError
@@ -14,7 +14,7 @@ from scoring.types import RoundNumber
 
 
 def admit(
-    from_round: Annotated[int, typer.Option("--from-round", min=1, help="The first round of the new version.")],
+    from_round: Annotated[int, typer.Option("--from-round", min=1, max=MOST_BLOCK, help="The first round of the new version.")],
     parts: Annotated[
         list[Path], typer.Option("--parts", help="A file that `voice family pin` wrote; once for each family of the track.")
     ],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from neurons.cli.options import AsJson, ChainOptions, DevChainOptions, answer, set_by, shared_options
+from neurons.cli.options import LAST_PORT, AsJson, ChainOptions, DevChainOptions, answer, set_by, shared_options
 from neurons.cli.output import confirm
 from neurons.doctor.role import Role
 
@@ -59,7 +59,13 @@ class InitOptions(DevChainOptions, ChainOptions):
     ] = None
     api_port: Annotated[
         int | None,
-        typer.Option("--port", help="The port that the API listens on.", show_default=set_by("VOICE_API_PORT", "8000")),
+        typer.Option(
+            "--port",
+            min=0,
+            max=LAST_PORT,
+            help="The port that the API listens on.",
+            show_default=set_by("VOICE_API_PORT", "8000"),
+        ),
     ] = None
     queue: Annotated[
         str | None, typer.Option("--queue", help="What the worker takes: cpu, or gpu.", show_default=set_by("VOICE_QUEUE", "cpu"))

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
-from neurons.cli.options import AsJson, ChainOptions, CompetitionFile, keys_of, load, open_chain, shared_options
+from neurons.cli.options import MOST_SECONDS, AsJson, ChainOptions, CompetitionFile, keys_of, load, open_chain, shared_options
 from neurons.settings import HeartbeatSettings, MinerSettings
 from scoring.errors import Code, PlatformError
 from scoring.foreign_words import printable
@@ -42,7 +42,8 @@ Once = Annotated[bool, typer.Option("--once", help="Do what can be done now, and
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Score and compare, but sign, upload and show nothing.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Publish without asking.")]
 Settle = Annotated[
-    float, typer.Option("--settle", min=0.0, help="Seconds without a change after which a checkpoint is complete.")
+    float,
+    typer.Option("--settle", min=0.0, max=MOST_SECONDS, help="Seconds without a change after which a checkpoint is complete."),
 ]
 
 

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from neurons.cli.miner import score_files
 from neurons.cli.miner.yardstick import UNASKED, Yardstick, yardstick
-from neurons.cli.options import AsJson, CompetitionFile, NetworkOptions, answer, load, open_chain, shared_options
+from neurons.cli.options import MOST_BLOCK, AsJson, CompetitionFile, NetworkOptions, answer, load, open_chain, shared_options
 from neurons.cli.output import prints_aside, stages
 from neurons.settings import MinerSettings
 from scoring.errors import Code, PlatformError
@@ -37,8 +37,12 @@ if TYPE_CHECKING:
 Target = Annotated[
     str, typer.Argument(metavar="PATH|REPO@REVISION", help="A model's folder, or <namespace>/<name>@<40 hex digits>.")
 ]
-RoundOption = Annotated[int | None, typer.Option("--round", min=0, help="A past round; its block hash is read from the chain.")]
-BlockOption = Annotated[int | None, typer.Option("--block", min=0, help="A past block: the round that it lies in.")]
+RoundOption = Annotated[
+    int | None, typer.Option("--round", min=0, max=MOST_BLOCK, help="A past round; its block hash is read from the chain.")
+]
+BlockOption = Annotated[
+    int | None, typer.Option("--block", min=0, max=MOST_BLOCK, help="A past block: the round that it lies in.")
+]
 HashOption = Annotated[
     str | None, typer.Option("--block-hash", help="The hash of a round's first block (default: a random one).")
 ]

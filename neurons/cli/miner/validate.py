@@ -13,7 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 from rich.text import Text
 
-from neurons.cli.options import AsJson, CompetitionFile, WalletOptions, answer, keys_of, load, shared_options
+from neurons.cli.options import MOST_SECONDS, AsJson, CompetitionFile, WalletOptions, answer, keys_of, load, shared_options
 from neurons.settings import MinerSettings
 from scoring.errors import Code, PlatformError
 from scoring.foreign_words import printable
@@ -33,7 +33,10 @@ Voice = Annotated[
     str, typer.Option("--description", help="The voice that was asked for, as rounds describe one.", show_default=False)
 ]
 Wait = Annotated[
-    float, typer.Option("--wait", min=0.0, help="Seconds to wait for the result; a later one can be read at its address.")
+    float,
+    typer.Option(
+        "--wait", min=0.0, max=MOST_SECONDS, help="Seconds to wait for the result; a later one can be read at its address."
+    ),
 ]
 
 _PAUSE_SECONDS = 1.0

@@ -112,10 +112,13 @@ def restore(
 def run(
     every: Annotated[
         float | None,
-        typer.Option("--every", min=0.01, help="Hours between two backups.", show_default=set_by("VOICE_BACKUP_HOURS", "24")),
+        typer.Option(
+            "--every", min=0.01, max=8_760.0, help="Hours between two backups.", show_default=set_by("VOICE_BACKUP_HOURS", "24")
+        ),
     ] = None,
     keep: Annotated[
-        int | None, typer.Option("--keep", min=1, help="Backups that stay.", show_default=set_by("VOICE_BACKUP_KEEP", "7"))
+        int | None,
+        typer.Option("--keep", min=1, max=10_000, help="Backups that stay.", show_default=set_by("VOICE_BACKUP_KEEP", "7")),
     ] = None,
     folder: Folder = None,
 ) -> None:

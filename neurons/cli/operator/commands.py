@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from neurons.cli.options import AsJson, WalletOptions, address, answer, keys_of, shared_options
+from neurons.cli.options import MOST_ID, AsJson, WalletOptions, address, answer, keys_of, shared_options
 from neurons.cli.output import confirm
 from neurons.settings import ApiClientSettings
 from scoring.errors import Code, PlatformError, with_advice
@@ -75,9 +75,13 @@ def workers(options: WalletOptions, as_json: AsJson = False) -> None:
 def requeue(
     options: WalletOptions,
     reason: Reason,
-    evaluation: Annotated[int | None, typer.Argument(metavar="[ID]", help="One evaluation.", show_default=False)] = None,
+    evaluation: Annotated[
+        int | None, typer.Argument(metavar="[ID]", min=1, max=MOST_ID, help="One evaluation.", show_default=False)
+    ] = None,
     host: Annotated[str | None, typer.Option("--host", help="Everything that ran or got stuck on this host.")] = None,
-    code: Annotated[int | None, typer.Option("--code", help="Everything that got stuck or waits because of this code.")] = None,
+    code: Annotated[
+        int | None, typer.Option("--code", min=1000, max=9999, help="Everything that got stuck or waits because of this code.")
+    ] = None,
     since: Annotated[str, typer.Option("--since", help=f"With --host or --code: claimed from then on; {Moment}.")] = "24h",
     until: Annotated[str, typer.Option("--until", help="With --host or --code: claimed before then; now by default.")] = "now",
     as_json: AsJson = False,
@@ -99,7 +103,7 @@ def _about_a_number(verb: str, field: str, done: str) -> Callable[..., None]:
     @shared_options
     def command(
         options: WalletOptions,
-        number: Annotated[int, typer.Argument(metavar="ID", min=1, help=f"The {field.removesuffix('_id')}'s id.")],
+        number: Annotated[int, typer.Argument(metavar="ID", min=1, max=MOST_ID, help=f"The {field.removesuffix('_id')}'s id.")],
         reason: Reason,
         as_json: AsJson = False,
     ) -> None:

@@ -16,7 +16,7 @@ from rich import progress
 from rich.console import Console
 from rich.table import Table
 
-from neurons.cli.options import TrackOption, track_of
+from neurons.cli.options import MOST_BLOCK, TrackOption, track_of
 from neurons.cli.pages import Check, write_or_check
 from scoring import competition
 from scoring.competition import Competition
@@ -37,7 +37,7 @@ app = typer.Typer(
     no_args_is_help=False,
 )
 Rules = Annotated[Path | None, typer.Option("--competition", help="Another competition file.", show_default=False)]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Decides every draw.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, max=MOST_BLOCK, help="Decides every draw.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from neurons.cli.options import AsJson, CompetitionFile, WalletOptions, address, given, set_by, shared_options
+from neurons.cli.options import MOST_BLOCK, AsJson, CompetitionFile, WalletOptions, address, given, set_by, shared_options
 from scoring.foreign_words import printable
 
 if TYPE_CHECKING:
@@ -45,7 +45,9 @@ Trusted = Annotated[
         show_default=set_by("VOICE_TRUST"),
     ),
 ]
-Until = Annotated[int | None, typer.Option("--until", min=0, help="The last round to take over (default: all of them).")]
+Until = Annotated[
+    int | None, typer.Option("--until", min=0, max=MOST_BLOCK, help="The last round to take over (default: all of them).")
+]
 Side = Annotated[str, typer.Argument(help="own, an API's URL (with ?validator=HOTKEY for another than its own), or a file.")]
 
 
@@ -137,7 +139,9 @@ def _count_aloud(number: "RoundNumber") -> None:
 @shared_options
 def reset(
     options: WalletOptions,
-    since: Annotated[int, typer.Option("--from", min=0, help="The first round to delete (default: the whole ledger).")] = 0,
+    since: Annotated[
+        int, typer.Option("--from", min=0, max=MOST_BLOCK, help="The first round to delete (default: the whole ledger).")
+    ] = 0,
     validator: Annotated[
         str | None, typer.Option("--validator", parser=address, metavar="ADDRESS", help="Whose ledger (default: the wallet's).")
     ] = None,

@@ -13,6 +13,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from neurons.cli.options import (
+    MOST_NETUID,
     AsJson,
     ChainOptions,
     CompetitionFile,
@@ -83,7 +84,7 @@ def replay(
 @shared_options
 def explain(
     options: ChainOptions,
-    uid: Annotated[int, typer.Argument(metavar="UID", min=0, help="A registered uid.")],
+    uid: Annotated[int, typer.Argument(metavar="UID", min=0, max=MOST_NETUID, help="A registered uid.")],
     validator: Validator = None,
     competition: CompetitionFile = None,
     as_json: AsJson = False,
