@@ -216,7 +216,7 @@ lint: $(VENV)/.ready
 	MYPYPATH=docker $(BIN)/mypy docker/*.py
 	$(BIN)/lint-imports
 
-.PHONY: simulate-load audit bench-sandbox bench-start docs locks pin-images sbom scan-secrets
+.PHONY: simulate-load audit bench-sandbox bench-start check-pythons docs locks pin-images sbom scan-secrets
 # What looks at packages and files, and what makes the documentation site, is installed by hash into environments of their own.
 SUPPLY = $(VENV)/supply
 $(VENV)/supply/.ready $(VENV)/docs/.ready: $(VENV)/%/.ready: locks/%.txt
@@ -251,6 +251,10 @@ locks: $(VENV)/.ready
 # Names others' images by the digests that their tags mean now, wherever they are built on or run; asks their registries.
 pin-images: $(VENV)/.ready
 	$(BIN)/python docker/pin_images.py
+
+# Can what constraints.txt pins be had as wheels for Pythons that the tests do not run on? Asks the package index, and installs nothing.
+check-pythons: $(VENV)/.ready
+	$(BIN)/python docker/check_pythons.py
 
 # Mends what the formatter and the linter can mend.
 fmt: $(VENV)/.ready

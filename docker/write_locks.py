@@ -62,11 +62,15 @@ def resolve() -> Found:
     return {canonicalize_name(item["metadata"]["name"]): item for item in installed}
 
 
-def reached(found: Found, lock: Lock) -> set[str]:
-    """The names of what a set-up needs, with all that this needs; without the project itself."""
+def reached(found: Found, lock: Lock, conditions: Mapping[str, str] | None = None) -> set[str]:
+    """The names of what a set-up needs, with all that this needs; without the project itself.
+
+    `conditions` are those of another Python than this one.
+    """
     own = found[PROJECT]["metadata"]["requires_dist"]
     first = [Requirement(text) for text in own]
-    waiting = [each for each in first if _applies(each, lock.extras) and (lock.whole or not _applies(each, ()))]
+    here = conditions or {}
+    waiting = [each for each in first if _applies(each, lock.extras, here) and (lock.whole or not _applies(each, (), here))]
     names, seen = set[str](), set[tuple[str, str]]()
     while waiting:
         wanted = waiting.pop()
@@ -77,12 +81,12 @@ def reached(found: Found, lock: Lock) -> set[str]:
         if (name, ",".join(extras)) not in seen:
             seen.add((name, ",".join(extras)))
             below = (Requirement(text) for text in found[name]["metadata"].get("requires_dist", ()))
-            waiting += [each for each in below if _applies(each, extras)]
+            waiting += [each for each in below if _applies(each, extras, here)]
     return names
 
 
-def _applies(wanted: Requirement, extras: Iterable[str]) -> bool:
-    return wanted.marker is None or any(wanted.marker.evaluate({"extra": extra}) for extra in ("", *extras))
+def _applies(wanted: Requirement, extras: Iterable[str], here: Mapping[str, str]) -> bool:
+    return wanted.marker is None or any(wanted.marker.evaluate({**here, "extra": extra}) for extra in ("", *extras))
 
 
 def line(item: Mapping[str, Any]) -> str:
