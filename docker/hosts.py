@@ -32,7 +32,11 @@ _STORE_KEYS = ("voice_store_access_key", "voice_store_secret_key")
 def add(folder: Path, name: str, main: str, readers: Readers, days: int) -> None:
     """Make what a host needs, where it is missing, and what the door reads."""
     _checked(name)
-    redis = _read(folder / "redis_password", "docker/make_secrets.py makes it")
+    _read(folder / "redis_password", "docker/make_secrets.py makes it")
+    redis = folder / "redis_hosts_password"
+    if not redis.exists():
+        _write(redis, secrets.token_hex(_BYTES))
+    readers.let_in(redis, SUBNET)
     authority = Authority(folder / "authority")
     authority.ensure()
     _open_door(authority, folder / "door", main, readers)
@@ -44,7 +48,10 @@ def add(folder: Path, name: str, main: str, readers: Readers, days: int) -> None
         _write(place / "host" / "host.key", key)
         _write(place / "host" / "host.crt", certificate)
     _write(place / "host" / "ca.crt", (authority.folder / "ca.crt").read_text(encoding="ascii"))
-    for file, text in (("host/service_key", secrets.token_hex(_BYTES)), *_urls(name, main, secrets.token_hex(_BYTES), redis)):
+    for file, text in (
+        ("host/service_key", secrets.token_hex(_BYTES)),
+        *_urls(name, main, secrets.token_hex(_BYTES), redis.read_text(encoding="ascii")),
+    ):
         if not (place / file).exists():
             _write(place / file, text)
     for file in (folder / name for name in _STORE_KEYS if (folder / name).exists()):
@@ -63,7 +70,7 @@ def _urls(name: str, main: str, password: str, redis: str) -> tuple[tuple[str, s
     files = f"ssl_ca_certs={_INSIDE}/ca.crt&ssl_certfile={_INSIDE}/host.crt&ssl_keyfile={_INSIDE}/host.key"
     return (
         ("database_url", f"postgresql://worker-{name}:{password}@{at}:{_PORTS[0]}/voice?{tls}"),
-        ("redis_url", f"rediss://:{redis}@{at}:{_PORTS[1]}/0?{files}"),
+        ("redis_url", f"rediss://hosts:{redis}@{at}:{_PORTS[1]}/0?{files}"),
     )
 
 

@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import yaml
+from redis import Redis
+
 from neurons.localnet.services import pick_port
 from voice_api.runtime.process_end import die_with_parent
 
@@ -31,6 +34,28 @@ def hosts_script(*arguments: str, folder: Path) -> str:
     """What `docker/hosts.py` prints; CalledProcessError where it fails."""
     command = [sys.executable, str(ROOT / "docker" / "hosts.py"), *arguments, "--folder", str(folder)]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def redis_user() -> list[str]:
+    """What the user of other hosts may do in Redis, as docker/compose.hosts.yml says it, for `ACL SETUSER`."""
+    [command] = yaml.safe_load((ROOT / "docker" / "compose.hosts.yml").read_text(encoding="utf-8"))["services"]["redis"][
+        "command"
+    ]
+    found = re.search(r"user hosts on >%s (.*?)\\n'", command)
+    assert found is not None
+    return found[1].replace("%%", "%").split()
+
+
+@contextmanager
+def hosts_in_redis(url: str, secrets: Path) -> Iterator[None]:
+    """Let Redis know the user for as long as the context lasts."""
+    password = (secrets / "redis_hosts_password").read_text(encoding="ascii")
+    with Redis.from_url(url) as redis:
+        redis.execute_command("ACL", "SETUSER", "hosts", "reset", "on", f">{password}", *redis_user())
+        try:
+            yield
+        finally:
+            redis.execute_command("ACL", "DELUSER", "hosts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +106,8 @@ def door(folder: Path, secrets: Path, postgres: str, redis: str) -> Iterator[Doo
         process = subprocess.Popen(command, stdout=output, stderr=output, preexec_fn=die_with_parent)
     try:
         _await(ports, process, log)
-        yield Door(secrets, ports, process, log)
+        with hosts_in_redis(redis, secrets):
+            yield Door(secrets, ports, process, log)
     finally:
         process.terminate()
         process.wait(_STOP_SECONDS)

@@ -114,7 +114,7 @@ def two_hosts(
             database = urlsplit(database_url).path.removeprefix("/")
             far = {
                 "DATABASE_URL": opened.url(FAR, "database_url", database),
-                "REDIS_URL": opened.url(FAR, "redis_url").replace(":unused@", ""),
+                "REDIS_URL": opened.url(FAR, "redis_url"),
                 **identity(tmp_path / "far", place / "host" / "service_key", FAR),
             }
             key = tmp_path / "near" / "service_key"

@@ -10,6 +10,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from redis.asyncio import Redis
+from redis.exceptions import NoPermissionError
 
 from neurons.cli.doctor import host_checks, node_checks
 from neurons.cli.doctor.node import Node
@@ -55,9 +57,9 @@ def opened(server_folder: Path, postgres: EmbeddedService, redis_server: Embedde
 
 
 def urls(opened: Door, host: str, database_url: str) -> tuple[str, str]:
-    """A host's URLs of this test's database and of Redis, whose password nobody asks for here."""
+    """A host's URLs of this test's database and of Redis."""
     database = urlsplit(database_url).path.removeprefix("/")
-    return opened.url(host, "database_url", database), opened.url(host, "redis_url").replace(":unused@", "")
+    return opened.url(host, "database_url", database), opened.url(host, "redis_url")
 
 
 @pytest.fixture
@@ -97,6 +99,20 @@ async def test_a_host_works_as_itself_through_the_door(
             assert await connection.fetchval("select session_user::text") == login
             assert not await connection.fetchval("select has_table_privilege('ledger', 'select')")
             assert not await connection.fetchval("select has_table_privilege('rounds', 'insert')")
+
+
+@pytest.mark.parametrize(
+    "command", ["FLUSHALL", "KEYS *", "SCAN 0", "GET voice:votes", "SET voice:nonce:epoch 1", "CONFIG GET *", "SHUTDOWN"]
+)
+async def test_a_host_reaches_nothing_of_redis_but_wake_ups(
+    opened: Door, database_url: str, redis_url: str, command: str
+) -> None:
+    """The API's nonces, limits and secrets lie there as well; a job of RQ it can put there and read."""
+    async with Redis.from_url(urls(opened, HOST, database_url)[1]) as redis:
+        await redis.set("rq:job:test", "1")
+        assert await redis.get("rq:job:test") == b"1"
+        with pytest.raises(NoPermissionError):
+            await redis.execute_command(*command.split())  # type: ignore[no-untyped-call]  # of redis-py
 
 
 REFUSALS = [

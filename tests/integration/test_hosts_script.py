@@ -2,6 +2,7 @@
 
 import importlib
 import io
+import re
 import stat
 import sys
 import tarfile
@@ -9,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from shutil import which
 from types import ModuleType
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -55,9 +57,9 @@ def test_a_host_is_given_what_it_needs_and_no_more(secrets: Path) -> None:
     url = (place / "database_url").read_text(encoding="ascii")
     assert Login.of(url).name == "worker-gpu-07"
     assert "@main.example.org:5433/voice?sslmode=verify-full&sslnegotiation=direct&sslrootcert=/host/ca.crt" in url
-    assert "rediss://:of-redis@main.example.org:6380/0?ssl_ca_certs=/host/ca.crt" in (place / "redis_url").read_text(
-        encoding="ascii"
-    )
+    redis = (place / "redis_url").read_text(encoding="ascii")
+    assert re.match(r"rediss://hosts:[0-9a-f]{64}@main.example.org:6380/0\?ssl_ca_certs=/host/ca.crt&", redis)
+    assert urlsplit(redis).password == (secrets / "redis_hosts_password").read_text(encoding="ascii")
     assert ServiceKey.read(place / "host" / "service_key").address
     assert _files(secrets / "door") == ["ca.crl", "ca.crt", "door.pem"]
     assert stat.S_IMODE((secrets / "authority").stat().st_mode) == 0o700

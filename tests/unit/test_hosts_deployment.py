@@ -53,9 +53,10 @@ def test_another_host_holds_no_key_of_the_chain_and_reaches_no_store_by_itself()
 
 
 def test_only_the_door_is_opened_to_other_hosts() -> None:
-    """PostgreSQL and Redis stay as they are, unpublished; the door alone is between them and others."""
+    """PostgreSQL stays as it is, and Redis knows a user more; both unpublished: the door alone is between them and others."""
     services = OVERLAY["services"]
-    assert not {"postgres", "redis"} & set(services)
+    assert "postgres" not in services
+    assert set(services["redis"]) == {"command", "secrets"}
     assert [name for name, service in services.items() if "ports" in service] == ["door"]
     address = "${VOICE_DOOR:?name the address of this host that other hosts reach in .env}"
     assert services["door"]["ports"] == [f"{address}:5433:5433", "${VOICE_DOOR}:6380:6380"]
@@ -92,6 +93,19 @@ def test_everybody_who_keeps_or_reads_evidence_is_given_the_storage() -> None:
     inside = {name for name, options in {**MAIN["networks"], **OVERLAY["networks"]}.items() if options.get("internal")}
     for name, service in told.items():
         assert {*MAIN["services"][name]["networks"], *service.get("networks", [])} - inside, f"{name} cannot reach the storage"
+
+
+def test_redis_is_started_as_ever_but_for_a_user_of_other_hosts() -> None:
+    """Who has a password of his own, and RQ's keys alone; the file in memory, and the server as process 1, are as they were."""
+    [before], [after] = MAIN["services"]["redis"]["command"], OVERLAY["services"]["redis"]["command"]
+    own = re.search(r"user hosts on >%s (.*?)\\n' ", after)
+    assert own is not None and own[1].startswith("~rq:* %%R~voice:nonce:epoch &rq:* ")
+    assert "@all" not in own[1] and "-@dangerous" in own[1]
+    less = after.replace(own[0].removesuffix("' "), "' ".removesuffix("' ")).replace(
+        ' "$$(cat /run/secrets/redis_hosts_password)"', ""
+    )
+    assert less.split() == before.split()
+    assert OVERLAY["services"]["redis"]["secrets"] == ["redis_hosts_password"]
 
 
 def test_logins_of_hosts_are_made_with_the_others() -> None:
