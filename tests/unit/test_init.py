@@ -196,6 +196,13 @@ def test_a_file_that_is_there_is_replaced_only_when_told(tmp_path: Path) -> None
             "api -y --network dev", {}, Code.ARGUMENT_INVALID, "--network is nothing that this role reads", id="strange"
         ),
         pytest.param("miner -y -n dev --api-hotkey 5x", {}, Code.SETTING_INVALID, "VOICE_API_HOTKEY: '5x' is no ss58", id="none"),
+        pytest.param(
+            "miner -y -n nowhere --netuid 1",
+            {},
+            Code.SETTING_INVALID,
+            "setting BT_NETWORK: no network is called nowhere: there are dev, archive, devnet, finney, local, test, and",
+            id="no network",
+        ),
         pytest.param("miner", {}, Code.ARGUMENT_INVALID, "no terminal to ask: give --yes", id="nobody there"),
         pytest.param("miner -y -n dev --out file/x", {}, Code.SETTING_INVALID, "file/x cannot be written", id="no folder"),
         pytest.param("miner -y -n dev --out .", {}, Code.ARGUMENT_INVALID, "is no ordinary file", id="a folder"),

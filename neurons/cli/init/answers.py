@@ -101,7 +101,18 @@ def problem(questions: RoleQuestions, variable: str, value: object) -> str | Non
         questions.kind(**one)
     except ValidationError as exc:
         wrong = [each["msg"].removeprefix("Value error, ") for each in exc.errors() if each["loc"][:1] == (variable,)]
-        return wrong[0] if wrong else None
+        if wrong:
+            return wrong[0]
+    return _unknown_network(str(value)) if variable == "BT_NETWORK" and value != DEV else None
+
+
+def _unknown_network(network: str) -> str | None:
+    from neurons.chain.adapter import endpoints  # the SDK takes its time, and knows which there are
+
+    try:
+        endpoints(network, (), 0)
+    except PlatformError as error:
+        return error.detail
     return None
 
 
