@@ -255,7 +255,9 @@ def test_a_release_that_holds_is_taken_over(host: Host) -> None:
         "up --scale worker=2 api backup certify dispatcher migrate model-queue postgres redis validator worker (new)",
     ]
     assert Counter(each.partition("@")[0] for each in host.engine.asked if each.startswith("pull")) == {
-        f"pull registry.example.org/{target}": 1 for target in TARGETS
+        f"pull registry.example.org/{target}": 1
+        for target in TARGETS
+        if target != "gpu-worker"  # of which none runs here
     }
     assert (host.state["version"], host.state["switch"]) == ("9.1.0", None)
     assert host.run() == ("DONE", "9.1.0 runs, and nothing is newer")
