@@ -7,13 +7,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisGone
-from rq import Queue
+from rq import Callback, Queue
 from rq.serializers import JSONSerializer
+from rq.webhook import Webhook
+from structlog.testing import capture_logs
 
 from scoring.errors import Code, PlatformError
 from voice_api.db.states import QueueName
@@ -23,6 +26,7 @@ from workers.evaluation.receipt_signer import ReceiptSigner
 from workers.jobs.context import Database, Judging, Patience, WorkerContext, worker_context
 from workers.jobs.drain import Drain
 from workers.jobs.failures import RetryRule
+from workers.jobs.wakeup_job import WakeUpJob
 from workers.jobs.work_loop import WorkLoop
 from workers.main import background_loop
 
@@ -157,6 +161,46 @@ def test_a_burst_ends_when_nothing_is_due(redis: Redis) -> None:
     finished, failed, waiting = counts(redis)
     assert (failed, waiting, queue.asked) == (3, 0, finished + failed)
     assert not drain.requested
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(
+    ("function", "arguments"),
+    [
+        pytest.param("os.mkdir", ("{mark}",), id="another function"),
+        pytest.param(JOB, ("cpu", "more"), id="other arguments"),
+        pytest.param(JOB, ("no queue",), id="no queue of ours"),
+    ],
+)
+def test_a_job_that_is_no_wake_up_is_refused(redis: Redis, tmp_path: Path, function: str, arguments: tuple[str, ...]) -> None:
+    """Whoever can write into Redis, as a host that was taken over, does not choose what runs on others; the worker goes on."""
+    mark, queue = tmp_path / "mark", Queue("cpu", connection=redis, serializer=JSONSerializer)
+    foreign = queue.enqueue_call(function, args=tuple(each.format(mark=mark) for each in arguments))
+    drain, dry = Drain(), Dry()
+    with in_a_context(certified, drain, dry), capture_logs() as logs:
+        WorkLoop(redis, QueueName.CPU, drain).run_off()
+    assert (mark.exists(), foreign.return_value(refresh=True)) == (False, "refused")
+    assert [(line["log_level"], line["job"]) for line in logs if "is no wake-up was refused" in line["event"]] == [
+        ("error", foreign.id)
+    ]
+    assert dry.asked == 3
+
+
+def test_what_a_wake_up_asks_for_beside_itself_is_not_read(redis: Redis) -> None:
+    """Functions that RQ would call afterwards, addresses that it would tell, other jobs, and a limit that would break an evaluation off."""
+    queue = Queue("cpu", connection=redis, serializer=JSONSerializer)
+    asked = queue.enqueue_call(
+        JOB,
+        args=("cpu",),
+        timeout=1,
+        on_success=Callback("os.getpid"),
+        on_failure=Callback("os.getpid"),
+        on_stopped=Callback("os.getpid"),
+        webhooks=[Webhook("http://127.0.0.1:9/", "finished")],
+    )
+    read = WakeUpJob.fetch(asked.id, connection=redis, serializer=JSONSerializer)
+    assert (read.success_callback, read.failure_callback, read.stopped_callback) == (None, None, None)
+    assert (read.webhooks, read.timeout, read.args) == ([], -1, ["cpu"])
 
 
 @pytest.mark.timeout(30)

@@ -22,7 +22,8 @@ JOB = "workers.jobs.evaluate_next"
 AHEAD = 500
 """Wake-ups that wait for one worker, at most: as many quick refusals as it gives between two looks of the dispatcher."""
 _SECONDS = 5.0
-_NO_LIMIT = -1
+NO_LIMIT = -1
+"""A worker's lease is its limit, not RQ's alarm, which cannot stop native code anyway."""
 _RESULT_SECONDS = 60
 _FAILURE_SECONDS = 3600
 _MARK = "voice:dispatcher:was-here"
@@ -77,9 +78,8 @@ class WakeUps:
             clean_worker_registry(queue)
             needed = missing(due, max(live, BaseWorker.count(queue=queue)), queue.count)
             for _ in range(needed):
-                # A worker's lease is its limit, not RQ's alarm, which cannot stop native code anyway.
                 queue.enqueue_call(
-                    JOB, args=(name.value,), timeout=_NO_LIMIT, result_ttl=_RESULT_SECONDS, failure_ttl=_FAILURE_SECONDS
+                    JOB, args=(name.value,), timeout=NO_LIMIT, result_ttl=_RESULT_SECONDS, failure_ttl=_FAILURE_SECONDS
                 )
         except redis.RedisError as exc:
             raise _away(exc) from exc

@@ -17,15 +17,15 @@ from rq.serializers import JSONSerializer
 from rq.worker.base import WorkerStatus
 
 from voice_api.db.states import QueueName, WorkerDuty
-from voice_api.dispatch.wakeups import JOB, speech_queue
+from voice_api.dispatch.wakeups import JOB, NO_LIMIT, speech_queue
 from voice_api.errors import RedisUnavailable
 from workers.jobs.drain import Drain
 from workers.jobs.wakeup import IDLE
+from workers.jobs.wakeup_job import WakeUpJob
 
 log = structlog.get_logger()
 
 _PAUSE_SECONDS = 2.0
-_NO_LIMIT = -1
 
 
 def worker_name() -> str:
@@ -37,7 +37,7 @@ class DrainingWorker(SimpleWorker):
     """An RQ worker that is asked to stop through a Drain: RQ's own way writes to Redis, and knows no patience."""
 
     def __init__(self, queues: list[Queue], redis: Redis, drain: Drain) -> None:
-        super().__init__(queues, name=worker_name(), connection=redis, serializer=JSONSerializer)
+        super().__init__(queues, name=worker_name(), connection=redis, job_class=WakeUpJob, serializer=JSONSerializer)
         self._drain = drain
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
@@ -76,7 +76,9 @@ class WorkLoop:
 
     def __init__(self, redis: Redis, queue: QueueName, drain: Drain, duty: WorkerDuty = WorkerDuty.ALL) -> None:
         self._redis, self._drain, self._name = redis, drain, queue
-        self._queues = [Queue(name, connection=redis, serializer=JSONSerializer) for name in _names(queue, duty)]
+        self._queues = [
+            Queue(name, connection=redis, job_class=WakeUpJob, serializer=JSONSerializer) for name in _names(queue, duty)
+        ]
         self._worker: DrainingWorker | None = None
 
     def run(self) -> None:
@@ -91,7 +93,7 @@ class WorkLoop:
         """Work until nothing is due, with or without a wake-up; raises RedisUnavailable."""
         while not self._drain.requested:
             try:
-                wakeup: Any = self._queues[-1].enqueue_call(JOB, args=(self._name.value,), timeout=_NO_LIMIT)
+                wakeup: Any = self._queues[-1].enqueue_call(JOB, args=(self._name.value,), timeout=NO_LIMIT)
                 self._work(burst=True)
                 if wakeup.return_value(refresh=True) in IDLE:
                     return
