@@ -54,9 +54,9 @@ def add(folder: Path, name: str, main: str, readers: Readers, days: int) -> None
     ):
         if not (place / file).exists():
             _write(place / file, text)
-    for file in (folder / name for name in _STORE_KEYS if (folder / name).exists()):
-        readers.let_in(file, SUBNET)  # it was put there by hand
-        _write(place / file.name, file.read_text(encoding="utf-8"))
+    for by_hand in (folder / key for key in _STORE_KEYS if (folder / key).exists()):
+        readers.let_in(by_hand, SUBNET)
+        _write(place / by_hand.name, by_hand.read_text(encoding="utf-8"))
     for path in (place, *place.rglob("*")):
         readers.let_in(path, SUBNET)
     readers.let_in(place / "host", SUBNET, writes=True)  # the service key's certificate is put there by a container
