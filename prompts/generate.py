@@ -5,6 +5,7 @@ phrases of `prompts.voices`.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import assert_never
 
 from prompts.draw import Draw
@@ -19,13 +20,16 @@ ASKED_LEVELS = (1, 5)
 of natural speech; those next to the ordinary (2, 4) are some voices' own."""
 MOST_ASKED = 3
 """Attributes out of the ordinary in one description, at most."""
+_KEPT = 8
+"""Rounds and plans of which the groups are kept."""
 
 
+@lru_cache(maxsize=_KEPT)
 def generate(seed: bytes, plan: GroupPlan) -> tuple[Group, ...]:
     """The groups of the round whose first block has this hash (32 bytes): texts distinct, order shuffled, ids g00 …
 
-    The same on every machine. Raises ValueError unless the seed has 32 bytes, and for counterfactual pairs that have nothing to
-    differ in.
+    The same on every machine. The last few are kept: whoever checks a round's receipts asks for its groups with each of them. Raises
+    ValueError unless the seed has 32 bytes, and for counterfactual pairs that have nothing to differ in.
     """
     if len(seed) != SEED_BYTES:
         raise ValueError(f"a seed is the {SEED_BYTES} bytes of a block hash, not {len(seed)} bytes")

@@ -252,6 +252,16 @@ def test_who_hears_descriptions_may_be_asked(tmp_path: Path) -> None:
     assert load(written(tmp_path, fewer)).at(RoundNumber(0)).hash != rules.hash
 
 
+def test_a_rounds_groups_are_drawn_once() -> None:
+    """A validator asks for them with each receipt of the round; another round, and another track's number of groups, are others."""
+    track = load().at(RoundNumber(0)).track[0]
+    fewer = track.model_copy(update={"prompts": track.prompts.model_copy(update={"single": 2})})
+    first, second = (BlockHash("0x" + digits * 32) for digits in ("ab", "cd"))
+    assert track.groups(first) is track.groups(first)
+    assert track.groups(first) != track.groups(second)
+    assert len(fewer.groups(first)) == 2 + track.prompts.voice
+
+
 def test_plain_reading_asks_nothing_of_a_voice() -> None:
     """Neither the packaged competition nor the demo names a register or a level; every sample is without delivery."""
     for path in (DEFAULT_PATH, COMPETITION):
