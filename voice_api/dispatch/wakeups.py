@@ -8,6 +8,7 @@ import redis
 from rq import Queue
 from rq.exceptions import NoSuchJobError
 from rq.job import Job
+from rq.queue import EnqueueData
 from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
 from rq.utils import as_text
@@ -21,6 +22,8 @@ JOB = "workers.jobs.evaluate_next"
 """By name: this folder does not import the workers."""
 AHEAD = 500
 """Wake-ups that wait for one worker, at most: as many quick refusals as it gives between two looks of the dispatcher."""
+_AT_ONCE = 250
+"""Wake-ups that are sent together: Redis serves nobody else meanwhile."""
 _SECONDS = 5.0
 NO_LIMIT = -1
 """A worker's lease is its limit, not RQ's alarm, which cannot stop native code anyway."""
@@ -77,10 +80,8 @@ class WakeUps:
         try:
             clean_worker_registry(queue)
             needed = missing(due, max(live, BaseWorker.count(queue=queue)), queue.count)
-            for _ in range(needed):
-                queue.enqueue_call(
-                    JOB, args=(name.value,), timeout=NO_LIMIT, result_ttl=_RESULT_SECONDS, failure_ttl=_FAILURE_SECONDS
-                )
+            for first in range(0, needed, _AT_ONCE):
+                queue.enqueue_many([_wakeup(name)] * min(_AT_ONCE, needed - first))
         except redis.RedisError as exc:
             raise _away(exc) from exc
         return needed
@@ -89,6 +90,10 @@ class WakeUps:
 def missing(due: int, workers: int, waiting: int) -> int:
     """The number of wake-ups to add: one per due row, but no more than are soon taken (one, where no worker shows itself)."""
     return max(0, min(due, max(AHEAD * workers, 1)) - waiting)
+
+
+def _wakeup(name: QueueName) -> EnqueueData:
+    return Queue.prepare_data(JOB, args=(name.value,), timeout=NO_LIMIT, result_ttl=_RESULT_SECONDS, failure_ttl=_FAILURE_SECONDS)
 
 
 def _away(cause: redis.RedisError) -> RedisUnavailable:
