@@ -117,7 +117,7 @@ simulate-load: $(VENV)/.ready
 bench-near-copies: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.bench_near_copies $(BENCH_ARGS)
 
-# A full decision (duels, ranking, plan) against a plain pairwise loop; BENCH_ARGS='--json' for the run that docs/operations.md shows.
+# A full decision (duels, ranking, plan) against a plain pairwise loop, and ticks over 256 miners' 1,000 rounds; BENCH_ARGS='--only decision' for less.
 bench-validator: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.bench_validator $(BENCH_ARGS)
 

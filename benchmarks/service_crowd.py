@@ -21,10 +21,11 @@ from neurons.localnet.services import pick_port
 from voice_api.db.database import open_pool
 from voice_api.db.processes import Workers
 from voice_api.db.states import QueueName
-from voice_api.dispatch.wakeups import JOB
+from voice_api.dispatch.wakeups import JOB, WakeUps
 
 CROWD = 1_000
 _AT_ONCE = 8
+_WAKEUPS = 4 * CROWD
 _START_SECONDS = 60.0
 _RENEWALS = 2
 
@@ -42,6 +43,8 @@ class CrowdCost:
     """One sweep of the dispatcher, while each worker has a wake-up under way."""
     sweep_alone_seconds: float
     """The same without a worker."""
+    wakeups: float
+    """Wake-ups that the dispatcher sends in a second, where as many rows become due at once."""
 
 
 async def crowd(bed: Bed, seconds: float) -> CrowdCost:
@@ -60,6 +63,7 @@ async def crowd(bed: Bed, seconds: float) -> CrowdCost:
         for name in names:
             await workers.heartbeat(name, name, QueueName.CPU)
         crowded = await _sweep(bed, "crowded", seconds)
+        sent = await asyncio.to_thread(_sent, bed.redis)
     with Redis.from_url(bed.redis) as redis:
         redis.flushall()
     return CrowdCost(
@@ -68,6 +72,7 @@ async def crowd(bed: Bed, seconds: float) -> CrowdCost:
         heartbeat_ms=1000 * spent / done,
         sweep_seconds=crowded,
         sweep_alone_seconds=alone,
+        wakeups=sent,
     )
 
 
@@ -95,6 +100,13 @@ def _busy(url: str, names: list[str]) -> None:
             redis.zadd(started.key, {f"{job.id}:{name}": time.time() + 3600})
             redis.set(f"{BaseWorker.redis_worker_namespace_prefix}{name}", 1)
         redis.delete(queue.key)
+
+
+def _sent(url: str) -> float:
+    """Wake-ups in a second, of several for each worker."""
+    with WakeUps(url) as wakeups:
+        began = time.monotonic()
+        return wakeups.top_up(QueueName.GPU, _WAKEUPS, CROWD) / (time.monotonic() - began)
 
 
 async def _sweep(bed: Bed, name: str, seconds: float) -> float:
@@ -142,4 +154,5 @@ def crowd_rows(cost: CrowdCost) -> list[ServiceRow]:
             ratio=cost.sweep_seconds / cost.sweep_alone_seconds,
             target="",
         ),
+        ServiceRow(what="wake-ups/s that the dispatcher sends", ours=f"{cost.wakeups:.0f}", baseline="", ratio=None, target=""),
     ]

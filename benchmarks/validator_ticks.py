@@ -39,10 +39,11 @@ KINDS = ("opens a round", "waits for verdicts", "closes a round", "folds a round
 
 @dataclass(frozen=True, slots=True)
 class TickCost:
-    """One kind of tick: seconds of the slowest of some, and statements or requests of one."""
+    """One kind of tick: seconds of the slowest of some, its processor's own among them, and statements or requests of one."""
 
     what: str
     seconds: float
+    cpu_seconds: float
     asked: int
 
 
@@ -137,13 +138,14 @@ class ValidatorBench:
     async def _tick(self, what: str, *, done: bool) -> None:
         store = Store.over(self.pool, self.chain.validator)
         identity = ValidatorIdentity(self.wallet, self.folder / "revocations.json")
-        asked, began = self.pool.asked, time.perf_counter()
+        asked, began, spent = self.pool.asked, time.perf_counter(), time.process_time()
         did = await validator.tick(cast(Chain, self.chain), store, identity, self.schedule)
-        found = TickCost(what, time.perf_counter() - began, self.pool.asked - asked)
+        found = TickCost(what, time.perf_counter() - began, time.process_time() - spent, self.pool.asked - asked)
         if did is not done:
             raise RuntimeError(f"the tick that {what} did {'something' if did else 'nothing'}")
         before = self.costs.get(what, found)
-        self.costs[what] = replace(found, seconds=max(found.seconds, before.seconds))
+        slowest = max(found, before, key=lambda cost: cost.seconds)
+        self.costs[what] = replace(slowest, asked=found.asked)
 
     async def _judge(self) -> None:
         """Every evaluation of the open round gets a signed verdict."""
@@ -192,6 +194,6 @@ async def queue_tick(bench: ValidatorBench, url: str, what: str, transport: Any 
     counting = CountingTransport(transport or httpx.AsyncHTTPTransport())
     bench.chain.block = Block(bench.chain.block + 1)
     async with VoiceApi(url, bench.wallet, bench.chain.validator, transport=counting) as api:
-        began = time.perf_counter()
+        began, spent = time.perf_counter(), time.process_time()
         await model_queue.tick(cast(Chain, bench.chain), api, bench.schedule)
-    return TickCost(what, time.perf_counter() - began, counting.asked)
+        return TickCost(what, time.perf_counter() - began, time.process_time() - spent, counting.asked)

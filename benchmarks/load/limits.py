@@ -53,6 +53,8 @@ class Measured:
     sweep_each: float
     """Seconds that one more worker adds to a sweep of the dispatcher."""
     sweep_alone: float
+    wakeups: float
+    """That the dispatcher sends in a second."""
 
     @classmethod
     def of(cls, study: Mapping[str, Any]) -> "Measured":
@@ -67,6 +69,7 @@ class Measured:
             heartbeat_ms=crowd["heartbeat_ms"],
             sweep_each=(crowd["sweep_seconds"] - crowd["sweep_alone_seconds"]) / crowd["workers"],
             sweep_alone=crowd["sweep_alone_seconds"],
+            wakeups=crowd["wakeups"],
         )
 
 
@@ -100,6 +103,7 @@ def limits(costs: LoadCosts, track: TrackCost, measured: Measured, validators: i
         row("PostgreSQL's connections", "", measured.postgres_each, ends.postgres_connections, "measured", others),
         row("PostgreSQL's processor", "cores", a_second / 1000, ends.postgres_cores, "measured"),
         row("claims", "a second", each_second, measured.claims, "measured"),
+        row("wake-ups", "a second", each_second, measured.wakeups, "measured"),
         row("the dispatcher's sweep", "s", measured.sweep_each, ends.dispatch_seconds, "measured", measured.sweep_alone),
         row("Redis's connections", "", measured.redis_each, ends.redis_clients, "measured"),
         row("the line of the store", "Gbit/s", each_second * track.stored_gb * BITS_PER_BYTE, ends.store_gbit, "stated"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.targets import MOST_REQUESTS, MOST_TICK_SECONDS
 from tests.builders.processes import ROOT
 
 KEPT = ROOT / "docs" / "measured" / "load.json"
@@ -14,6 +15,8 @@ SCALE = ROOT / "docs" / "measured" / "scale.json"
 PAGE = ROOT / "docs" / "sizing.md"
 MEASURED_PAGE = ROOT / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- load: rendered from measured/load.json -->\n", "<!-- end of load -->\n"
+YEARS = ROOT / "docs" / "measured" / "validator.json"
+BEGIN_YEARS, END_YEARS = "<!-- ticks: rendered from measured/validator.json -->\n", "<!-- end of ticks -->\n"
 BEGIN_SCALE, END_SCALE = "<!-- scale: rendered from measured/scale.json -->\n", "<!-- end of scale -->\n"
 
 
@@ -105,9 +108,34 @@ def scale_tables(found: Mapping[str, Any]) -> Iterator[ShownTable]:
         (f"signs of life/s among {crowd['workers']:,} workers", f"{crowd['heartbeats']:,.0f}"),
         ("PostgreSQL's processor for one of them", f"{crowd['heartbeat_ms']:.2f} ms"),
         (f"one sweep of the dispatcher, {crowd['workers']:,} workers at work", f"{1000 * crowd['sweep_seconds']:.0f} ms"),
-        ("the same without a worker", f"{1000 * crowd['sweep_alone_seconds']:.0f} ms"),
+        ("wake-ups/s that the dispatcher sends, where 4,000 rows become due at once", f"{crowd['wakeups']:,.0f}"),
+        ("a sweep without a worker", f"{1000 * crowd['sweep_alone_seconds']:.0f} ms"),
     )
     yield ShownTable("Workers that do nothing", ("what", "measured"), cells)
+
+
+def years_tables(found: Mapping[str, Any]) -> Iterator[ShownTable]:
+    """A validator's ticks, the model queue's, and what people read, over a long history."""
+    years = found["ticks"]
+    history = years["history"]
+    rows = [
+        (f"a tick that {tick['what']}", _seconds(tick), f"{tick['asked']} statements", f"≤ {MOST_TICK_SECONDS:g} s")
+        for tick in years["ticks"]
+    ]
+    rows += [
+        (f"a tick of the model queue, {tick['what']}", _seconds(tick), f"{tick['asked']} requests", f"≤ {MOST_REQUESTS} requests")
+        for tick in years["queue_ticks"]
+    ]
+    title = f"{history['miners']} miners with {history['rounds']:,} rounds, made in {years['fill_seconds']:.0f} s"
+    yield ShownTable(title, ("what", "seconds; of processor", "it asks", "target"), tuple(rows))
+    reads = tuple(
+        (f"`{each['path']}`, {each['kilobytes']:.0f} kB", f"{1000 * each['p99_seconds']:.0f} ms") for each in years["reads"]
+    )
+    yield ShownTable("What people read there, the slowest first", ("read", "p99"), reads)
+
+
+def _seconds(tick: Mapping[str, Any]) -> str:
+    return f"{tick['seconds']:.2f}; {tick['cpu_seconds']:.2f} s"
 
 
 def chain_note(found: Mapping[str, Any]) -> str:
@@ -128,11 +156,16 @@ def rendered(text: str, parts: Iterable[str], begin: str = BEGIN, end: str = END
 
 def pages() -> dict[Path, str]:
     """Each page as the kept runs have it."""
-    load, scale = (json.loads(path.read_text(encoding="utf-8")) for path in (KEPT, SCALE))
+    load, scale, years = (json.loads(path.read_text(encoding="utf-8")) for path in (KEPT, SCALE, YEARS))
     sizing, measured = (path.read_text(encoding="utf-8") for path in (PAGE, MEASURED_PAGE))
     return {
         PAGE: rendered(sizing, (*map(_markdown, tables(load)), chain_note(load))),
-        MEASURED_PAGE: rendered(measured, map(_markdown, scale_tables(scale)), BEGIN_SCALE, END_SCALE),
+        MEASURED_PAGE: rendered(
+            rendered(measured, map(_markdown, scale_tables(scale)), BEGIN_SCALE, END_SCALE),
+            map(_markdown, years_tables(years)),
+            BEGIN_YEARS,
+            END_YEARS,
+        ),
     }
 
 

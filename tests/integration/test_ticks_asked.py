@@ -7,6 +7,7 @@ import bittensor as bt
 import httpx
 import pytest
 
+from benchmarks.targets import MOST_REQUESTS
 from benchmarks.validator_history import History, fill
 from benchmarks.validator_ticks import KINDS, ValidatorBench, queue_tick
 from scoring.competition import load
@@ -17,7 +18,6 @@ from voice_api.settings import ApiSettings
 SCHEDULE = load()
 Serve = Callable[[ApiSettings], Awaitable[httpx.ASGITransport]]
 STATEMENTS = {"opens a round": 18, "waits for verdicts": 4, "closes a round": 11, "folds a round": 18, "waits for blocks": 5}
-MOST_REQUESTS = 3
 
 
 async def after_one_round(pool: Pool, wallet: bt.Wallet, history: History, folder: Path) -> ValidatorBench:

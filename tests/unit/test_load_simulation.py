@@ -199,7 +199,14 @@ def test_more_validators_leave_less_room() -> None:
     """Each takes connections; how many one endpoint of the chain serves has nothing to do with workers."""
     given = costs.read()
     measured = Measured(
-        claims=200.0, postgres_ms=2.0, postgres_each=1.5, redis_each=2.0, heartbeat_ms=0.2, sweep_each=5e-5, sweep_alone=0.02
+        claims=200.0,
+        postgres_ms=2.0,
+        postgres_each=1.5,
+        redis_each=2.0,
+        heartbeat_ms=0.2,
+        sweep_each=5e-5,
+        sweep_alone=0.02,
+        wakeups=900.0,
     )
     one, ten = (
         {row.what: row.workers for row in limits(given, given.track("small"), measured, validators)} for validators in (1, 10)
@@ -227,6 +234,7 @@ def test_the_pages_show_the_kept_runs() -> None:
     found = json.loads(page.KEPT.read_text(encoding="utf-8"))
     assert {(row["lost"], row["twice"]) for row in found["rows"]} == {(0, 0)}
     assert found["compared"] != [] and all(each["agrees"] for each in found["compared"])
+    assert json.loads(page.YEARS.read_text(encoding="utf-8"))["ticks"]["met"]
     assert found["measured"] == json.loads(page.SCALE.read_text(encoding="utf-8"))["where"]
 
 
