@@ -14,6 +14,7 @@ SLOW ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
 CHECK_ARGS ?=
+COMPOSE_ARGS ?=
 STUDY_ARGS ?=
 CHAOS_ARGS ?=
 SOAK_ARGS ?=
@@ -84,8 +85,9 @@ game-day: $(VENV)/.ready
 	timeout 600 $(BIN)/python -m tests.gameday.run $(GAME_ARGS)
 
 # Builds the images and runs the stack with docker or podman, whichever is there; needs a package index, and minutes.
+# COMPOSE_ARGS=--update takes a release over, too, and comes back from one that is never well: minutes more, with podman.
 compose-check: $(VENV)/.ready
-	$(BIN)/python docker/compose_check.py
+	$(BIN)/python docker/compose_check.py $(COMPOSE_ARGS)
 
 # Builds the images as a release does and writes their sizes into docs/operations.md; IMAGE_ARGS='--torch-index URL' for the worker without CUDA, too.
 image-sizes: $(VENV)/.ready

@@ -42,6 +42,7 @@ from stack_checks import (
     check_walls,
 )
 from stand_ins import STAND_INS, others
+from update_check import check_update
 
 from neurons.api_client.client import VoiceApi
 from neurons.chain import wallets
@@ -191,7 +192,7 @@ async def follow(url: str, receiver: Hotkey, miner: Miner) -> Observation:
     raise CheckFailed(f"the model was not paid for within {_SETTLE_SECONDS:.0f} s")
 
 
-def check(engine: Engine, flags: list[str]) -> None:
+def check(engine: Engine, flags: list[str], *, update: bool) -> None:
     """The whole check; raises CheckFailed."""
     build(engine, flags)
     images = others(engine, flags)
@@ -225,6 +226,8 @@ def check(engine: Engine, flags: list[str]) -> None:
         check_doctor(stack)
         check_backup(stack)
         check_upgrade(stack)
+        if update:
+            check_update(stack, DATA / "host")
 
 
 def _at_localhost(published: str) -> str:
@@ -235,14 +238,15 @@ def _at_localhost(published: str) -> str:
 def main() -> None:
     """Run the check: one line for what failed, exit status 1."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.parse_args()
+    parser.add_argument("--update", action="store_true", help="take a release over, and come back from one that is never well")
+    options = parser.parse_args()
     signal.signal(signal.SIGTERM, _interrupt)
     flags = shlex.split(os.environ.get("VOICE_BUILD_FLAGS", ""))  # noqa: TID251 - a script's own option, not a process's setting
     started = time.monotonic()
     try:
         engine = find_engine(answers)
         console.print(f"with {engine.name}")
-        check(engine, flags)
+        check(engine, flags, update=options.update)
     except (CheckFailed, VoiceError) as failure:
         sys.exit(f"compose-check failed: {failure}")
     except KeyboardInterrupt:
