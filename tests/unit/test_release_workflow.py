@@ -78,9 +78,10 @@ def test_a_secret_is_given_to_the_step_that_needs_it() -> None:
 
 
 def test_what_others_wrote_is_pinned_by_its_commit() -> None:
-    """With the version beside it, and no checkout leaves its token behind."""
-    lines = [line for line in FILE.read_text(encoding="utf-8").splitlines() if "uses:" in line]
-    assert lines
+    """In every workflow, with the version beside it; and no checkout of a release leaves its token behind."""
+    texts = [path.read_text(encoding="utf-8") for path in FILE.parent.glob("*.yml")]
+    lines = [line for text in texts for line in text.splitlines() if "uses:" in line]
+    assert len(texts) > 1
     assert [line for line in lines if not re.search(r"uses: [\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line)] == []
     checkouts = [step for _, step in STEPS if step.get("uses", "").startswith("actions/checkout@")]
     assert [step["with"]["persist-credentials"] for step in checkouts] == [False] * len(checkouts)
