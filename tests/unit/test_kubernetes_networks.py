@@ -33,14 +33,10 @@ def _rules(name: str, direction: str) -> Iterator[tuple[dict[str, Any], int]]:
                 yield from ((peer, port["port"]) for peer, port in product(rule[peers], rule["ports"]))
 
 
-def _reaches(client: str, server: str) -> set[int]:
-    """The ports of a pod that another one may talk to: both sides must let it."""
-
-    def ports(name: str, direction: str, other: str) -> set[int]:
-        inside = [(peer, port) for peer, port in _rules(name, direction) if set(peer) == {"podSelector"}]
-        return {port for peer, port in inside if _selects(peer["podSelector"], _labels(other))}
-
-    return ports(client, "egress", server) & ports(server, "ingress", client)
+def _lets(name: str, direction: str, other: str) -> set[int]:
+    """The ports at which a pod's own policies let it talk to another pod of the namespace, in a direction."""
+    inside = [(peer, port) for peer, port in _rules(name, direction) if set(peer) == {"podSelector"}]
+    return {port for peer, port in inside if _selects(peer["podSelector"], _labels(other))}
 
 
 def test_everybody_is_alone_at_first() -> None:
@@ -49,7 +45,7 @@ def test_everybody_is_alone_at_first() -> None:
 
 
 def test_each_edge_is_one_of_compose() -> None:
-    """Who shares a network of compose's with a server reaches its port here, and nobody else; the API's is asked by the queue alone."""
+    """Who shares a network of compose's with a server reaches its port here, and nobody else: each side's policies say so by themselves."""
     ports = {"database": ("postgres", 5432), "redis": ("redis", 6379), "api": ("api", 8000)}
     wanted = {
         (name, server, port)
@@ -59,9 +55,19 @@ def test_each_edge_is_one_of_compose() -> None:
         if server != name
     }
 
-    assert {
-        (client, server, port) for client, server in product(PODS, PODS) if client != server for port in _reaches(client, server)
-    } == wanted
+    pairs = [(client, server) for client, server in product(PODS, PODS) if client != server]
+    assert {(client, server, port) for client, server in pairs for port in _lets(client, "egress", server)} == wanted
+    assert {(client, server, port) for client, server in pairs for port in _lets(server, "ingress", client)} == wanted
+
+
+def test_a_peer_is_of_a_kind_that_is_looked_at() -> None:
+    """Pods of the namespace, namespaces that are labelled, the cluster's names, and addresses, to which policies only let out."""
+    kinds = {
+        direction: {frozenset(peer) for name in PODS for peer, _ in _rules(name, direction)} for direction in ("ingress", "egress")
+    }
+    pods, namespaces = frozenset({"podSelector"}), frozenset({"namespaceSelector"})
+
+    assert kinds == {"ingress": {pods, namespaces}, "egress": {pods, pods | namespaces, frozenset({"ipBlock"})}}
 
 
 @each_pod
@@ -82,21 +88,26 @@ def test_who_leads_out_in_compose_leads_out_here(name: str) -> None:
 @each_pod
 def test_who_reaches_nobody_asks_for_no_name_either(name: str) -> None:
     """All ask the cluster for names, but what holds the validator's key and the service key at once."""
-    asks = {port for peer, port in _rules(name, "egress") if "namespaceSelector" in peer}
+    asks = [(peer, port) for peer, port in _rules(name, "egress") if "namespaceSelector" in peer]
+    names = {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
+        "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+    }
 
-    assert asks == (set() if service_of(name)["networks"] == ["nowhere"] else {53})
+    assert asks == ([] if service_of(name)["networks"] == ["nowhere"] else [(names, 53)] * 2)
 
 
 @each_pod
 def test_from_outside_come_the_proxy_and_prometheus(name: str) -> None:
     """Each from a namespace that an operator labels; numbers are asked of those who show them in compose."""
     outer = {
-        next(iter(peer["namespaceSelector"]["matchLabels"])): port
+        f"{label}={value}": port
         for peer, port in _rules(name, "ingress")
         if "namespaceSelector" in peer
+        for [(label, value)] in [peer["namespaceSelector"]["matchLabels"].items()]
     }
     shows = bool({"metrics", "worker-metrics"} & set(service_of(name)["networks"]))
 
-    assert outer == ({"voice-subnet/observes": 9100} if shows else {}) | ({"voice-subnet/edge": 8000} if name == "api" else {})
+    assert outer == ({"voice-subnet/observes=true": 9100} if shows else {}) | ({"voice-subnet/edge=true": 8000} if name == "api" else {})
     assert ("VOICE_METRICS_PORT" in environment(name)) is shows
     assert ({"name": "metrics", "containerPort": 9100} in container_of(name).get("ports", [])) is shows
