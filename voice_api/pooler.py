@@ -4,6 +4,7 @@ Then one transaction runs on one connection, and nothing else is certain: no sta
 nobody hears of what is announced. Claims and verdicts need none of that; the dispatcher and migrations do, and name PostgreSQL itself.
 """
 
+from typing import NoReturn
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from scoring.errors import Code, PlatformError
@@ -30,10 +31,15 @@ def without_mark(url: str) -> str:
 
 
 def insist_on_a_session(url: str) -> None:
-    """Raise PlatformError(SETTING_INVALID) for a URL that leads to PgBouncer."""
+    """Raise PlatformError(SETTING_INVALID) for a URL that says that it leads to PgBouncer."""
     if is_pooled(url):
-        why = (
-            "this keeps a lock, or listens, for longer than a transaction, which PgBouncer does not carry: "
-            f"name PostgreSQL itself in DATABASE_URL, without {_MARK}={_YES}"
-        )
-        raise PlatformError(Code.SETTING_INVALID, why)
+        refuse_a_pooler()
+
+
+def refuse_a_pooler() -> NoReturn:
+    """Raise PlatformError(SETTING_INVALID): what a pooler cannot carry was to go through one."""
+    why = (
+        "this keeps a lock, or listens, for longer than a transaction, and DATABASE_URL leads to a pooler, which does not carry that: "
+        f"name PostgreSQL itself there, without {_MARK}={_YES}"
+    )
+    raise PlatformError(Code.SETTING_INVALID, why)

@@ -102,8 +102,20 @@ async def test_what_needs_a_session_names_postgresql_itself(pooled_url: str, red
 async def test_a_url_without_the_mark_does_not_go_through_it(
     pooled_url: str, open_round: Callable[..., Awaitable[list[SubmissionId]]], verdict: Callable[..., Verdict]
 ) -> None:
-    """Why the mark is there: with statements kept prepared, workers that share connections fail."""
+    """Why the mark is there: with statements kept prepared, workers that share connections fail, and are told what to write."""
     await open_round(submissions=24)
     plain = urlunsplit(urlsplit(pooled_url)._replace(query=""))
     ends = await asyncio.gather(*(_work(plain, f"w{number}", verdict) for number in range(CLIENTS)), return_exceptions=True)
-    assert any("prepared statement" in str(end) for end in ends)
+    failed = {str(end) for end in ends if isinstance(end, BaseException)}
+    assert any("a prepared statement was lost" in end and "write pgbouncer=true into it" in end for end in failed)
+
+
+async def test_what_needs_a_session_is_not_fooled_by_a_url_without_the_mark(pooled_url: str) -> None:
+    """Two dispatchers would lead at once, by a lock that neither holds: whoever answers is compared with whom was connected to."""
+    plain = urlunsplit(urlsplit(pooled_url)._replace(query=""))
+    with pytest.raises(PlatformError, match="DATABASE_URL leads to a pooler") as refused:
+        async with candidacy(plain):
+            pass
+    assert refused.value.code is Code.SETTING_INVALID
+    with pytest.raises(PlatformError, match="DATABASE_URL leads to a pooler"):
+        await migrate.upgrade(plain)

@@ -63,7 +63,8 @@ def test_each_edge_is_one_of_compose() -> None:
 def test_a_peer_is_of_a_kind_that_is_looked_at() -> None:
     """Pods of the namespace, namespaces that are labelled, the cluster's names, and addresses, to which policies only let out."""
     kinds = {
-        direction: {frozenset(peer) for name in PODS for peer, _ in _rules(name, direction)} for direction in ("ingress", "egress")
+        direction: {frozenset(peer) for name in PODS for peer, _ in _rules(name, direction)}
+        for direction in ("ingress", "egress")
     }
     pods, namespaces = frozenset({"podSelector"}), frozenset({"namespaceSelector"})
 
@@ -108,6 +109,8 @@ def test_from_outside_come_the_proxy_and_prometheus(name: str) -> None:
     }
     shows = bool({"metrics", "worker-metrics"} & set(service_of(name)["networks"]))
 
-    assert outer == ({"voice-subnet/observes=true": 9100} if shows else {}) | ({"voice-subnet/edge=true": 8000} if name == "api" else {})
+    assert outer == ({"voice-subnet/observes=true": 9100} if shows else {}) | (
+        {"voice-subnet/edge=true": 8000} if name == "api" else {}
+    )
     assert ("VOICE_METRICS_PORT" in environment(name)) is shows
     assert ({"name": "metrics", "containerPort": 9100} in container_of(name).get("ports", [])) is shows

@@ -87,7 +87,7 @@ def test_a_mark_that_says_neither_is_refused_when_settings_are_read() -> None:
 def test_what_needs_a_session_says_what_to_write() -> None:
     """Before anything is connected to."""
     pooler.insist_on_a_session(PLAIN)
-    with pytest.raises(PlatformError, match="name PostgreSQL itself in DATABASE_URL") as refused:
+    with pytest.raises(PlatformError, match="name PostgreSQL itself there, without pgbouncer=true") as refused:
         pooler.insist_on_a_session(f"{PLAIN}?pgbouncer=true")
     assert refused.value.code is Code.SETTING_INVALID
 

@@ -21,7 +21,7 @@ import asyncpg
 
 from voice_api import tls
 from voice_api.errors import DatabaseBusy, DatabaseUnavailable
-from voice_api.pooler import insist_on_a_session, is_pooled, without_mark
+from voice_api.pooler import insist_on_a_session, is_pooled, refuse_a_pooler, without_mark
 
 _OUTAGES = (
     OSError,
@@ -35,9 +35,17 @@ _OUTAGES = (
     asyncpg.TransactionRollbackError,  # it met another transaction: nothing was written, and done again it goes on
     asyncpg.InvalidCatalogNameError,
     asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidSQLStatementNameError,  # a pooler gave the next transaction to another connection, which has no such statement
+    asyncpg.DuplicatePreparedStatementError,  # or to one that another process prepared this statement on
     asyncpg.InternalClientError,  # the driver's protocol lost its place: news of the connection's end crossed a query
 )
+_POOLED = (
+    "a prepared statement was lost, as by a pooler between here and PostgreSQL: "
+    "where DATABASE_URL leads to PgBouncer, write pgbouncer=true into it"
+)
 _SENTENCES: Mapping[type[BaseException], str] = {
+    asyncpg.InvalidSQLStatementNameError: _POOLED,
+    asyncpg.DuplicatePreparedStatementError: _POOLED,
     asyncpg.DiskFullError: "PostgreSQL's disk is full",
     asyncpg.InvalidCatalogNameError: "PostgreSQL has no database of the name in DATABASE_URL",
     asyncpg.InvalidAuthorizationSpecificationError: "PostgreSQL refuses the login in DATABASE_URL",
@@ -174,7 +182,8 @@ async def _keep(_connection: Connection) -> None:
 async def connection_to(url: str, *, session: bool = False) -> AsyncIterator[Connection]:
     """Open one connection outside a pool, without a limit on a command's time; raises DatabaseUnavailable.
 
-    A `session` is for locks and news that outlast a transaction: it raises PlatformError(SETTING_INVALID) for a URL of a pooler.
+    A `session` is for locks and news that outlast a transaction: it raises PlatformError(SETTING_INVALID) for a URL that leads to a
+    pooler, whether it says so or not.
     """
     with _named_outages():
         if session:
@@ -185,6 +194,8 @@ async def connection_to(url: str, *, session: bool = False) -> AsyncIterator[Con
         )
         try:
             with _named_breaks(connection):
+                if session and connection.get_server_pid() != await connection.fetchval(sql("processes.serving")):
+                    refuse_a_pooler()
                 yield connection
         finally:
             await connection.close(timeout=_CLOSE_SECONDS)

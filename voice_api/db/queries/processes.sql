@@ -50,3 +50,7 @@ select pg_try_advisory_lock(hashtextextended('voice:dispatcher', 0));
 -- name: still_leads
 -- The connection that holds the lock still stands.
 select true;
+
+-- name: serving
+-- The process of PostgreSQL's that serves this connection: another one than was connected to, where a pooler is between.
+select pg_backend_pid();
