@@ -10,7 +10,9 @@ from tests.builders.kustomize import containers, pod_of, render
 
 ROOT = Path(__file__).resolve().parents[2]
 K8S = ROOT / "docker" / "k8s"
-SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
+COMPOSE: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+COMPOSES_VOLUMES = set(COMPOSE["volumes"])
 RENDERED = {
     path.parent.relative_to(K8S).as_posix(): render(path.parent)
     for path in sorted(K8S.rglob("kustomization.yaml"))

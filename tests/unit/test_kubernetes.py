@@ -1,5 +1,6 @@
 """What docker/k8s promises, read from its files: it is the stack of docker-compose.yml, as confined, with the same secrets."""
 
+import copy
 import json
 import re
 import shlex
@@ -14,6 +15,7 @@ import yaml
 from scoring import competition, described
 from tests.builders.cluster import (
     BASE,
+    COMPOSES_VOLUMES,
     EVERY,
     IN_COMPOSE,
     K8S,
@@ -231,21 +233,80 @@ def test_what_runs_once_does_as_in_compose(name: str) -> None:
         assert given == wanted
 
 
-@each_pod
-def test_a_pod_is_asked_how_it_is_as_its_image_says(name: str) -> None:
-    """By the health check of the image, or of compose; what runs once is not asked."""
-    container, service = container_of(name), service_of(name)
-    probes = {kind: container[kind] for kind in ("startupProbe", "livenessProbe", "readinessProbe") if kind in container}
-    checks = (ROOT / "docker" / "Dockerfile").read_text(encoding="utf-8")
-    checks += json.dumps(service.get("healthcheck", {})).replace(
-        "$$", "$"
-    )  # compose takes one dollar of two away, Kubernetes none
-    commands = [probe["exec"]["command"] for probe in probes.values() if "exec" in probe]
+def _check_of(name: str) -> tuple[list[str], dict[str, float]]:
+    """The health check of a pod's service, compose's or its image's: what is run, and seconds and times."""
+    service = service_of(name)
+    if "healthcheck" in service:
+        kind, *words = service["healthcheck"]["test"]
+        command = ["sh", "-c", *words] if kind == "CMD-SHELL" else words
+        told = {key.replace("_", "-"): str(value) for key, value in service["healthcheck"].items() if key != "test"}
+    else:
+        stages = re.split(r"^FROM \S+ AS ", (ROOT / "docker" / "Dockerfile").read_text(encoding="utf-8"), flags=re.MULTILINE)
+        [stage] = [each for each in stages if each.split()[0] == service["build"]["target"]]
+        [(options, command)] = re.findall(r"^HEALTHCHECK (.*) CMD (.*)$", stage, re.MULTILINE)
+        command, told = json.loads(command), dict(option.removeprefix("--").split("=") for option in options.split())
+    words = [word.replace("$$", "$") for word in command]  # compose takes one dollar of two away, Kubernetes none
+    return words, {key: float(value.removesuffix("s")) for key, value in told.items()}
 
-    assert bool(probes) is not service.get("healthcheck", {}).get("disable", False)
-    for command in commands:
-        words = command[2:] if command[0] == "sh" else command
-        assert json.dumps(words)[1:-1] in checks
+
+RUNS = [name for name in PODS if not service_of(name).get("healthcheck", {}).get("disable", False)]
+PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
+
+
+def test_what_runs_once_is_not_asked_how_it_is() -> None:
+    """As in compose."""
+    assert {name for name in PODS if set(PROBES) & set(container_of(name))} == set(RUNS)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_pod_is_asked_how_it_is_as_its_image_says(name: str) -> None:
+    """By the health check of its image, or of compose, as patiently at least; that an API is ready is asked of its own port."""
+    container, (words, told) = container_of(name), _check_of(name)
+    probes = {kind: container[kind] for kind in PROBES if kind in container}
+    by_http = {kind: probe.pop("httpGet") for kind, probe in copy.deepcopy(probes).items() if "httpGet" in probe}
+
+    assert by_http == ({"readinessProbe": {"path": "/healthz", "port": "http"}} if name == "api" else {})
+    for kind, probe in probes.items():
+        assert kind in by_http or probe["exec"]["command"] == words
+        lasts = probe["periodSeconds"] * probe["failureThreshold"]
+        if kind == "livenessProbe":  # its end is the pod's
+            assert (lasts >= told["interval"] * told["retries"], probe["timeoutSeconds"] >= told["timeout"]) == (True, True)
+        if kind == "startupProbe":
+            assert lasts >= told["start-period"]
+    assert ("livenessProbe" in probes) is not name.startswith("worker")
+
+
+@each_pod
+def test_a_pods_disks_are_where_compose_has_them(name: str) -> None:
+    """Volumes at the same places, written by the same; evidence is in storage, and `certify` says its certificate."""
+    volumes = [(*each.removesuffix(":ro").rpartition(":"), each.endswith(":ro")) for each in service_of(name).get("volumes", [])]
+    wanted = {place: only_read for volume, _, place, only_read in volumes if volume in COMPOSES_VOLUMES - {"store"}}
+    wanted = {} if name == "certify" else wanted
+    own = {"/tmp", "/run/secrets", "/run/postgresql", "/dev/shm", *(place for _, _, place, _ in volumes if "wallets" in place)}
+    mounts = container_of(name)["volumeMounts"]
+
+    assert {each["mountPath"]: each.get("readOnly", False) for each in mounts if each["mountPath"] not in own} == wanted
+    assert not [each for each in mounts if "subPath" in each]
+    modes = [
+        each["secret" if "secret" in each else "projected"].get("defaultMode")
+        for each in spec_of(name)["volumes"]
+        if {"secret", "projected"} & set(each)
+    ]
+    assert set(modes) <= {0o400}
+
+
+def test_a_service_leads_to_the_port_of_its_pods() -> None:
+    """Inside the cluster alone, and to whom its name says."""
+    ports = {"api": 8000, "postgres": 5432, "redis": 6379}
+    services = {name: each["spec"] for (kind, name), each in EVERY.items() if kind == "Service"}
+
+    assert set(services) == set(ports)
+    for name, port in ports.items():
+        [(label, number)] = [
+            (each["name"], each["containerPort"]) for each in container_of(name)["ports"] if each["name"] != "metrics"
+        ]
+        assert number == port
+        assert services[name] == {"selector": {"app": name}, "ports": [{"name": label, "port": port, "targetPort": label}]}
 
 
 @pytest.mark.parametrize("name", ["worker", "worker-gpu"])
