@@ -17,30 +17,17 @@ import json
 import re
 import sys
 import time
-import urllib.request
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from update_engine import find
-from update_node import Node, Status, Stopped
+from update_fetch import fetch
+from update_node import Node, Status, Stopped, env_text
 from update_state import variables
-from update_steps import MAX_RECORD, Wanted, update
+from update_steps import Wanted, update
 
 ROOT = Path(__file__).resolve().parent.parent
-_FETCH_SECONDS = 60.0
-
-
-def fetch(place: str) -> bytes:
-    """The bytes at an https:// address, or in a file; raises OSError or ValueError."""
-    if "://" not in place:
-        with Path(place).open("rb") as file:
-            return file.read(MAX_RECORD + 1)
-    if not place.startswith("https://"):
-        raise ValueError("it is no https:// address")
-    with urllib.request.urlopen(place, timeout=_FETCH_SECONDS) as answer:  # noqa: S310 - https alone
-        read: bytes = answer.read(MAX_RECORD + 1)
-        return read
 
 
 def project_of(compose: Path, settings: Mapping[str, str]) -> str:
@@ -65,11 +52,21 @@ def main() -> None:
 
 
 def _run(wanted: Wanted, patience: float) -> tuple[Status, str]:
+    try:
+        return Status.DONE, update(_here(patience), wanted)
+    except Stopped as end:
+        return end.status, str(end)
+    except OSError as exc:
+        return Status.SETTING, f"{exc.filename or 'a file'}: {exc.strerror or exc}"
+
+
+def _here(patience: float) -> Node:
+    """This host; raises OSError, and Stopped where no engine works."""
     compose, env = ROOT / "docker-compose.yml", ROOT / ".env"
-    engine = find(ROOT, project_of(compose, variables(env.read_text(encoding="utf-8")) if env.exists() else {}))
+    engine = find(ROOT, project_of(compose, variables(env_text(env))))
     if engine is None:
-        return Status.SETTING, "neither docker (with its compose plugin) nor podman (with podman-compose) works here"
-    node = Node(
+        raise Stopped(Status.SETTING, "neither docker (with its compose plugin) nor podman (with podman-compose) works here")
+    return Node(
         engine=engine,
         compose=compose,
         env=env,
@@ -80,12 +77,6 @@ def _run(wanted: Wanted, patience: float) -> tuple[Status, str]:
         told=_tell,
         patience=patience,
     )
-    try:
-        return Status.DONE, update(node, wanted)
-    except Stopped as end:
-        return end.status, str(end)
-    except OSError as exc:
-        return Status.SETTING, f"{exc.filename or 'a file'}: {exc.strerror or exc}"
 
 
 def _tell(line: str) -> None:

@@ -88,8 +88,13 @@ class HostEngine:
         return here if here.status == 0 else self._run((self.name, "pull", "--quiet", image), limit=_PULL_SECONDS)
 
     def once(self, image: str, command: tuple[str, ...], given: bytes, environment: Mapping[str, str]) -> Ended:
-        """Run a command in a new container of an image that reaches nothing: no network, no file of the host."""
+        """Run a command in a new container of an image that reaches nothing: no network, no file of the host.
+
+        Of an image that is here: one that would be fetched by a name alone would be whatever a registry says.
+        """
         confined = (
+            "--pull",
+            "never",
             "--network",
             "none",
             "--read-only",

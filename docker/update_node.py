@@ -62,7 +62,7 @@ class Node:
     @property
     def env_text(self) -> str:
         """The file .env; empty where there is none."""
-        return self.env.read_text(encoding="utf-8") if self.env.exists() else ""
+        return env_text(self.env)
 
     @property
     def targets(self) -> Mapping[str, str]:
@@ -111,6 +111,17 @@ class Node:
                 failing = failing_rows(self.engine.execute(running[0].name, "voice", "doctor", service, "--json"))
                 rows += [f"{service}: {row}" for row in (["the doctor cannot be asked"] if failing is None else failing)]
         return tuple(rows)
+
+
+def env_text(path: Path) -> str:
+    """The text of a file .env, empty where there is none; raises OSError, and Stopped for what is no text."""
+    try:
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+    except UnicodeDecodeError as exc:
+        raise Stopped(Status.SETTING, f"{path} is no text in UTF-8: write it anew") from exc
+    if "\0" in text:
+        raise Stopped(Status.SETTING, f"{path} holds a NUL character: take it out")
+    return text
 
 
 def well(found: list[Container]) -> dict[str, int]:

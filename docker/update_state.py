@@ -12,6 +12,8 @@ from typing import Any
 _KEPT = 8
 """Records of releases whose first sight is remembered."""
 _LINE = re.compile(r"^([A-Z][A-Z0-9_]*)=(.*)$")
+_QUOTED = re.compile(r"""(["'])(.*?)\1\s*(?:#.*)?$""")
+_COMMENT = re.compile(r"(?:^|\s+)#.*$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,16 +56,17 @@ class State:
     def read(cls, path: Path) -> "State":
         """The state in a file, or that of a beginning where there is none; raises ValueError for what is no state."""
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
+            raw = path.read_bytes()
         except FileNotFoundError:
             return cls()
         try:
+            data = json.loads(raw)
             begun: dict[str, Any] | None = data.pop("switch")
             if begun is None:
                 return cls(**data)
             lists = {name: tuple(begun[name]) for name in ("services", "failing")}
             return cls(**data, switch=Switch(**{**begun, **lists}))
-        except (AttributeError, KeyError, TypeError) as exc:
+        except (AttributeError, KeyError, TypeError, ValueError) as exc:
             raise ValueError(f"{path} holds no state of an update") from exc
 
     def write(self, path: Path) -> None:
@@ -77,9 +80,14 @@ class State:
 
 
 def variables(text: str) -> dict[str, str]:
-    """What a file like .env says, by name; quotes around a value are none of it."""
+    """What a file like .env says, by name; as compose reads it, without quotes around a value and a comment behind it."""
     found = (_LINE.match(line.strip()) for line in text.splitlines())
-    return {match[1]: match[2].strip().strip("\"'") for match in found if match}
+    return {match[1]: _value(match[2].strip()) for match in found if match}
+
+
+def _value(text: str) -> str:
+    quoted = _QUOTED.match(text)
+    return quoted[2] if quoted else _COMMENT.sub("", text)
 
 
 def with_variables(text: str, values: Mapping[str, str | None]) -> str:
@@ -98,12 +106,18 @@ def write_whole(path: Path, text: str) -> None:
     """Put a text in the place of a file, with its owner and rights; a new one is for its owner alone."""
     path = path.resolve()
     before = path.stat() if path.exists() else None
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-        if before is not None:
-            os.fchmod(file.fileno(), before.st_mode & 0o7777)
-            if os.geteuid() == 0:
-                os.fchown(file.fileno(), before.st_uid, before.st_gid)
-    Path(file.name).replace(path)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        new = Path(folder) / path.name
+        with open(new, "w", encoding="utf-8", opener=_for_owner) as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+            if before is not None:
+                os.fchmod(file.fileno(), before.st_mode & 0o7777)
+                if os.geteuid() == 0:
+                    os.fchown(file.fileno(), before.st_uid, before.st_gid)
+        new.replace(path)
+
+
+def _for_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

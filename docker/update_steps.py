@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from update_engine import Container, Ended
+from update_fetch import NoRecord, shown
 from update_node import Node, Status, Stopped, failing_rows, well
 from update_state import State, Switch, with_variables, write_whole
 
@@ -20,7 +21,6 @@ ONE_SHOT = ("migrate", "certify")
 """They run at each start, and end."""
 CHECKED = ("validator", "worker")
 """Those in whose place the new release looks at the node before anything is changed."""
-MAX_RECORD = 256 << 10
 HELD_BACK = 3502
 UNCHANGED = "nothing was changed:"
 _HOURS = ("VOICE_HOLD_BACK_HOURS", "VOICE_HOLD_BACK_SECURITY_HOURS")
@@ -46,11 +46,21 @@ def update(node: Node, wanted: Wanted) -> str:
         except ValueError as exc:
             raise Stopped(Status.SETTING, f"{exc}: look at it, and remove it if it is of no use") from exc
         if state.switch is not None:
-            node.told(f"going on with {state.switch.version}, whose update was broken off")
-            return _finish(node, state, state.switch)
+            return _resumed(node, state, state.switch, wanted)
         raw = _record(node)
         state = _noted(node, state, raw)
         return _nothing_new(state, raw, wanted) or _decided(node, state, raw, wanted)
+
+
+def _resumed(node: Node, state: State, switch: Switch, wanted: Wanted) -> str:
+    """Go on with a change of images that was broken off; raises Stopped."""
+    if wanted.look_only:
+        how = "Run this without --dry-run: it goes on with it"
+        raise Stopped(
+            Status.REFUSED, f"{UNCHANGED} the update to {switch.version} was broken off, and is to be ended first. {how}"
+        )
+    node.told(f"going on with {switch.version}, whose update was broken off")
+    return _changed(node, state, switch)
 
 
 @contextmanager
@@ -71,12 +81,9 @@ def _record(node: Node) -> bytes:
     if not place or not node.settings.get("VOICE_RELEASE_KEY"):
         raise Stopped(Status.SETTING, f"{node.env}: set VOICE_RELEASE_URL and VOICE_RELEASE_KEY, see docs/operations.md, Updates")
     try:
-        raw = node.fetch(place)
-    except (OSError, ValueError) as exc:
-        raise Stopped(Status.REFUSED, f"{UNCHANGED} {place} cannot be read ({exc})") from exc
-    if len(raw) > MAX_RECORD:
-        raise Stopped(Status.REFUSED, f"{UNCHANGED} {place} is larger than the record of a release")
-    return raw
+        return node.fetch(place)
+    except NoRecord as exc:
+        raise Stopped(Status.REFUSED, f"{UNCHANGED} {shown(place)} cannot be read ({exc})") from exc
 
 
 def _noted(node: Node, state: State, raw: bytes) -> State:
@@ -93,7 +100,7 @@ def _nothing_new(state: State, raw: bytes, wanted: Wanted) -> str | None:
     """
     try:
         version = json.loads(raw)["version"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     if version and version == state.version:
         return f"{version} runs, and nothing is newer"
@@ -127,9 +134,10 @@ def _take(node: Node, state: State, release: Mapping[str, Any], wanted: Wanted) 
         raise Stopped(Status.BY_HAND, f"{version} needs another {node.compose.name}: {how}")
     images = _chosen(node, release)
     found = node.engine.containers()
-    if not well(found):
+    if not well(found).keys() - set(STORES):
         raise Stopped(
-            Status.REFUSED, f"{UNCHANGED} no service is well, so it could not be seen whether the release holds; start them"
+            Status.REFUSED,
+            f"{UNCHANGED} no service of a release is well, so it could not be seen whether the release holds; start them",
         )
     for image in sorted({images[variable] for variable in node.used({each.service for each in found})}):
         node.told(f"fetching {image}")
@@ -140,7 +148,7 @@ def _take(node: Node, state: State, release: Mapping[str, Any], wanted: Wanted) 
     switch = _prepared(node, version, images, found)
     state = replace(state, switch=switch)
     state.write(node.state_file)
-    return _finish(node, state, switch)
+    return _changed(node, state, switch)
 
 
 def _chosen(node: Node, release: Mapping[str, Any]) -> dict[str, str]:
@@ -177,6 +185,16 @@ def _prepared(node: Node, version: str, images: Mapping[str, str], found: list[C
         schema=node.schema(found),
         backup=str(made.get("file", "")),
     )
+
+
+def _changed(node: Node, state: State, switch: Switch) -> str:
+    """Change the images, or unmake that; raises Stopped, also where a file cannot be written in the middle of it."""
+    try:
+        return _finish(node, state, switch)
+    except OSError as exc:
+        what = f"{exc.filename or 'a file'}: {exc.strerror or exc}"
+        how = "Mend that, and run this again: it goes on"
+        raise Stopped(Status.BROKEN, f"the update to {switch.version} is broken off ({what}). {how}") from exc
 
 
 def _finish(node: Node, state: State, switch: Switch) -> str:

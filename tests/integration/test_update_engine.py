@@ -87,12 +87,12 @@ def test_podman_is_told_to_look(engine: ModuleType, program: Callable[[str, str]
 def test_a_record_is_checked_where_nothing_can_be_reached(
     engine: ModuleType, program: Callable[[str, str], None], tmp_path: Path
 ) -> None:
-    """No network, no file of the host, no right; the record comes by standard input."""
+    """No network, no file of the host, no right, and an image that is here; the record comes by standard input."""
     program("docker", "cat")
     host = engine.HostEngine(name="docker", composes=("docker", "compose"), started=(), root=tmp_path, project="s")
     ended = host.once(IMAGE, ("voice", "release", "verify", "-"), b"record", {"VOICE_RELEASE_KEY": "5Key"})
     assert (ended.status, ended.printed) == (0, "record")
-    confined = "--network none --read-only --cap-drop ALL --security-opt no-new-privileges --tmpfs /tmp"
+    confined = "--pull never --network none --read-only --cap-drop ALL --security-opt no-new-privileges --tmpfs /tmp"
     assert asked(tmp_path) == [
         f"docker run --rm --interactive {confined} --env VOICE_RELEASE_KEY=5Key {IMAGE} voice release verify -"
     ]

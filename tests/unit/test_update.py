@@ -1,5 +1,6 @@
 """What updates a host's stack: it takes a release that may be taken and holds, and comes back from any other, also when it is killed."""
 
+import errno
 import fcntl
 import hashlib
 import importlib
@@ -341,6 +342,12 @@ def test_what_fails_before_the_change_changes_nothing(host: Host, refuses: str, 
     assert host.run()[0] == "DONE"
 
 
+def test_what_is_no_json_is_refused(host: Host) -> None:
+    """However deep it is nested."""
+    (host.folder / "release.json").write_text("[" * 200_000)
+    unchanged(host, "REFUSED", f"error {Code.RELEASE_INVALID} ")
+
+
 def test_another_compose_file_is_a_persons_work(host: Host) -> None:
     """The line says which commit has it."""
     host.publish(compose_sha256="ef" * 32)
@@ -355,14 +362,37 @@ def test_a_release_without_an_image_that_is_run_is_refused(host: Host) -> None:
 
 def test_a_stack_that_does_not_run_is_left_alone(host: Host) -> None:
     """Nobody could say whether it is well afterwards."""
-    host.engine.counts = {}
-    unchanged(host, "REFUSED", "no service is well")
+    host.engine.counts = {"postgres": 1, "redis": 1}
+    unchanged(host, "REFUSED", "no service of a release is well")
 
 
 def test_a_look_changes_nothing(host: Host) -> None:
     """It ends before the backup."""
     unchanged(host, "DONE", "9.1.0 may be taken over", look_only=True)
     assert not [each for each in host.engine.asked if "backup" in each]
+
+
+def test_a_look_goes_on_with_nothing(host: Host) -> None:
+    """An update that was broken off is named, and left to a run that may change something."""
+    host.engine = DyingEngine(real := host.engine, 18, late=False)
+    with pytest.raises(Killed):
+        host.run()
+    assert host.state["switch"]["version"] == "9.1.0"
+    host.engine, before = real, (host.env.read_text(), len(real.asked))
+    outcome, line = host.run(look_only=True)
+    assert (outcome, "the update to 9.1.0 was broken off" in line, "without --dry-run" in line) == ("REFUSED", True, True), line
+    assert (host.env.read_text(), len(real.asked)) == before
+    assert host.run()[0] == "DONE"
+
+
+def test_a_file_that_cannot_be_written_in_the_middle_is_gone_on_with(host: Host) -> None:
+    """The line says what to do, and the outcome is the one in which neither release may run."""
+    steps = importlib.import_module("update_steps")
+    full = OSError(errno.ENOSPC, "No space left on device")
+    with mock.patch.object(steps, "_name", side_effect=full):
+        outcome, line = host.run()
+    assert (outcome, "a file: No space left on device" in line, "run this again" in line) == ("BROKEN", True, True), line
+    assert host.run()[0] == "DONE"
 
 
 @pytest.mark.parametrize(
@@ -466,9 +496,10 @@ def test_two_runs_are_never_at_work_together(host: Host) -> None:
 @pytest.mark.parametrize(
     ("settings", "outcome", "words"),
     [
-        pytest.param({"VOICE_RELEASE_URL": ""}, "SETTING", "set VOICE_RELEASE_URL", id="no address"),
+        pytest.param({"VOICE_RELEASE_URL": ""}, "SETTING", "set VOICE_RELEASE_URL", id="not named"),
         pytest.param({"VOICE_RELEASE_KEY": ""}, "SETTING", "VOICE_RELEASE_KEY", id="no key"),
-        pytest.param({"VOICE_RELEASE_URL": "/none"}, "REFUSED", "/none cannot be read", id="no file"),
+        pytest.param({"VOICE_RELEASE_URL": "/none"}, "REFUSED", "/none cannot be read (No such file", id="no file"),
+        pytest.param({"VOICE_RELEASE_URL": "https://u:pw@[::1/r?t=k"}, "REFUSED", "https://[::1/r cannot", id="no address"),
         pytest.param({"VOICE_RELEASE_URL": "http://127.0.0.1/r"}, "REFUSED", "no https:// address", id="in the clear"),
         pytest.param({"VOICE_RELEASE_URL": "/dev/zero"}, "REFUSED", "is larger than", id="endless"),
     ],
@@ -481,10 +512,27 @@ def test_a_record_that_cannot_be_had_is_named(host: Host, settings: dict[str, st
     assert host.engine.asked == []
 
 
-def test_a_state_that_is_none_is_named(host: Host) -> None:
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param(b"A=\xff\n", "is no text in UTF-8", id="no text"),
+        pytest.param(b"A=\0\n", "holds a NUL character", id="NUL"),
+    ],
+)
+def test_an_env_that_cannot_be_read_is_named(host: Host, text: bytes, words: str) -> None:
+    """Before anything else."""
+    host.env.write_bytes(text)
+    outcome, line = host.run()
+    assert (outcome, words in line, str(host.env) in line, host.engine.asked) == ("SETTING", True, True, []), line
+
+
+@pytest.mark.parametrize(
+    "text", [pytest.param("[]", id="a list"), pytest.param("", id="empty"), pytest.param("\xff", id="no text")]
+)
+def test_a_state_that_is_none_is_named(host: Host, text: str) -> None:
     """A person looks at it."""
     (host.folder / "updates").mkdir()
-    (host.folder / "updates" / "state.json").write_text("[]")
+    (host.folder / "updates" / "state.json").write_text(text, encoding="latin-1")
     unchanged(host, "SETTING", "state.json holds no state of an update")
 
 
@@ -493,6 +541,13 @@ def test_env_keeps_its_rights_and_all_that_is_not_ours(docker: Callable[[str], M
     state = docker("update_state")
     assert state.with_variables("A=1\n# B=2\nB=3\n\nC='4'\n", {"B": "x", "C": None, "D": "y"}) == "A=1\n# B=2\nB=x\n\nD=y\n"
     assert state.variables("A=1\n# B=2\n B = 3\nC='4'\nexport D=5\nE=\"6\" \n") == {"A": "1", "C": "4", "E": "6"}
+    assert state.variables("A=1 # x\nB='2 # y' # z\nC=#\nD=4#5\nE=\"6\n") == {
+        "A": "1",
+        "B": "2 # y",
+        "C": "",
+        "D": "4#5",
+        "E": '"6',
+    }
     (tmp_path / "real").write_text("A=1\n")
     (tmp_path / "real").chmod(0o640)
     (tmp_path / "link").symlink_to("real")
