@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, TomlConfigSettingsSource
 from scoring.errors import Code, PlatformError
 
 NAME = "voice.toml"
+_MAX_BYTES = 1 << 20
 _PREFIX = re.compile(r"^(voice|bt)_")
 _OTHERS_MAY_WRITE = stat.S_IWOTH
 _OTHERS_MAY_READ = stat.S_IRWXG | stat.S_IRWXO
@@ -37,9 +38,10 @@ def find(named: Path | None, home: Path | None, user: int) -> Path | None:
     works in a folder that others fill does not want their settings.
     """
     if named is not None:
-        if not named.expanduser().exists():
+        path = Path(os.path.expanduser(named))  # noqa: PTH111 - of a user that is not there it stays as it is
+        if not path.exists():
             raise PlatformError(Code.SETTING_INVALID, f"VOICE_CONFIG names the file {named}, which is not there")
-        return named.expanduser()
+        return path
     here = Path(NAME)
     if _is_file(here):
         if here.stat().st_uid not in (user, 0):
@@ -64,11 +66,17 @@ def read(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             if os.fstat(file.fileno()).st_mode & _OTHERS_MAY_WRITE and path.is_file():
                 raise PlatformError(Code.SETTING_INVALID, f"anybody may write to {path}: chmod o-w {path}")
-            return tomllib.loads(file.read().decode("utf-8-sig"))  # some editors put a mark before the first line
+            raw = file.read(_MAX_BYTES + 1)
     except OSError as exc:
         raise PlatformError(Code.SETTING_INVALID, f"{path} cannot be read: {exc.strerror}") from exc
+    if len(raw) > _MAX_BYTES:
+        raise PlatformError(Code.SETTING_INVALID, f"{path} is larger than any file of settings: name another in VOICE_CONFIG")
+    try:
+        return tomllib.loads(raw.decode("utf-8-sig"))  # some editors put a mark before the first line
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise PlatformError(Code.SETTING_INVALID, f"{path} is no TOML: {exc}") from exc
+    except RecursionError as exc:
+        raise PlatformError(Code.SETTING_INVALID, f"{path} is no file of settings: it is nested too deeply") from exc
 
 
 def check_names(path: Path, variables: Iterable[str]) -> None:

@@ -1,7 +1,9 @@
 """The `voice` command: the one place that composes processes from their parts. Everything heavy is imported inside its command."""
 
+import os
 import sys
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -68,6 +70,8 @@ def main() -> None:
     A traceback comes only with --debug.
     """
     given, sys.excepthook = taken_out(sys.argv), print_traceback
+    if sys.stdin is None:  # closed by who started this: it says nothing, and is no terminal
+        sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 - open until the end
     try:
         status = app(standalone_mode=False, obj=partial(_begin, given))
     except (typer.TyperException, VoiceError) as error:

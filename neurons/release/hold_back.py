@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from neurons.release.record import ReleaseRecord, number_of, text_of
 from scoring.errors import Code, PlatformError
 
+_END = datetime.max.replace(tzinfo=UTC)
+
 
 @dataclass(frozen=True, slots=True)
 class HoldBack:
@@ -19,8 +21,9 @@ class HoldBack:
 
         Its own word on when it was published makes it no older than that: whoever stole the release key would say what helps.
         """
-        known = max(release.published_at, seen)
-        return (known + (self.security if release.security else self.ordinary)).astimezone(UTC)
+        known = max(release.published_at, seen).astimezone(UTC)
+        held = self.security if release.security else self.ordinary
+        return _END if known > _END - held else known + held
 
 
 def check(release: ReleaseRecord, running: str, until: datetime, now: datetime) -> None:

@@ -147,6 +147,12 @@ def test_a_release_is_held_back(key: ServiceKey, hours: int, seen: int, security
     assert HOURS.until(release, NOW - timedelta(hours=seen)) == NOW + timedelta(hours=left)
 
 
+def test_a_release_of_the_last_day_of_all_is_held_back(key: ServiceKey) -> None:
+    """No date ends the program."""
+    end = datetime.max.replace(tzinfo=UTC)
+    assert HOURS.until(record(key, published_at=end - timedelta(hours=1)), NOW) == end
+
+
 @pytest.mark.parametrize(
     ("running", "until", "code"),
     [
@@ -242,6 +248,32 @@ def test_a_record_may_come_from_a_pipe(source: Path, monkeypatch: pytest.MonkeyP
         in voice(source, "verify", "-", VOICE_RELEASE_KEY=ServiceKey.at(source / "k").address).stderr
     )
     assert "VOICE_RELEASE_KEY" in voice(source, "verify", "-").stderr
+    monkeypatch.setattr(sys, "stdin", None)
+    assert (
+        f"error {Code.RELEASE_INVALID}"
+        in voice(source, "verify", "-", VOICE_RELEASE_KEY=ServiceKey.at(source / "k").address).stderr
+    )
+    sys.stdin.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "words"),
+    [
+        pytest.param("no key", 0o600, "it does not hold 64 hex digits", id="something else"),
+        pytest.param("0a" * 32, 0o640, "others may read the release key release.key: chmod 600 release.key", id="told"),
+    ],
+)
+@pytest.mark.parametrize(
+    "command", [("key", "release.key"), ("write", "--key", "release.key", "--commit", "2c", "--image", "a=b")]
+)
+def test_a_release_key_that_cannot_be_used_is_kept(
+    source: Path, text: str, mode: int, words: str, command: tuple[str, ...]
+) -> None:
+    """Nobody is told to delete it: operators trust its address."""
+    (source / "release.key").write_text(text)
+    (source / "release.key").chmod(mode)
+    ended = voice(source, *command)
+    assert (ended.returncode, ended.stdout, words in ended.stderr, "delete" in ended.stderr) == (1, "", True, False), ended.stderr
 
 
 @pytest.mark.parametrize(

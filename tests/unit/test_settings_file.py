@@ -103,6 +103,8 @@ def test_each_setting_has_a_name_of_its_own_in_the_file() -> None:
         pytest.param('netuid = "x"\n', 0o600, "setting VOICE_NETUID, netuid in {file}: input should be", id="no number"),
         pytest.param("netuid =\n", 0o600, "{file} is no TOML", id="no TOML"),
         pytest.param("\x80", 0o600, "{file} is no TOML", id="no text"),
+        pytest.param("a = " + "[" * 10_000, 0o600, "{file} is no file of settings: it is nested too deeply", id="deep"),
+        pytest.param("#" * (1 << 21), 0o600, "{file} is larger than any file of settings", id="large"),
         pytest.param(SECRETS, 0o640, "{file} holds database_url, and others may read it: chmod 600 {file}", id="told secret"),
         pytest.param("netuid = 1\n", 0o646, "anybody may write to {file}", id="anybody's"),
     ],
@@ -134,6 +136,9 @@ def test_the_nearest_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (tmp_path / "voice.toml").touch()
     assert settings_path() == tmp_path / "voice.toml"
     monkeypatch.setenv("VOICE_CONFIG", "nowhere.toml")
+    with pytest.raises(PlatformError, match="which is not there"):
+        settings_path()
+    monkeypatch.setenv("VOICE_CONFIG", "~nobody-of-that-name/voice.toml")
     with pytest.raises(PlatformError, match="which is not there"):
         settings_path()
 

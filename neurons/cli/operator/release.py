@@ -1,14 +1,20 @@
 """`voice release`: the signed record of a release, written by who publishes it and checked by who takes it."""
 
+import stat
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from neurons.cli.options import AsJson, address, answer, given, set_by
 from scoring.errors import Code, PlatformError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from voice_api.keys import ServiceKey
 
 app = typer.Typer(help="Signed records of releases.", no_args_is_help=True)
 
@@ -24,7 +30,7 @@ def key(file: Annotated[Path, typer.Argument(metavar="FILE", help="The key's fil
     """
     from voice_api.keys import ServiceKey
 
-    typer.echo(ServiceKey.at(file).address)
+    typer.echo(_release_key(file, ServiceKey.at).address)
 
 
 @app.command()
@@ -44,7 +50,7 @@ def write(
     from neurons.release.source import ReleaseBuild, record_of
     from voice_api.keys import ServiceKey
 
-    signer = ServiceKey.read(key)
+    signer = _release_key(key, ServiceKey.read)
     build = ReleaseBuild(commit=commit, published_at=datetime.now(UTC), images=_named(images))
     typer.echo(signed(record_of(source, build, signer.address), signer.sign), nl=False)
 
@@ -88,6 +94,20 @@ def verify(
         *(f"\n{kind}\n{note}" for kind, note in record.notes.items()),
     ]
     answer(as_json, record.model_dump(mode="json"), lambda: typer.echo("\n".join(lines)))
+
+
+def _release_key(file: Path, read: "Callable[[Path], ServiceKey]") -> "ServiceKey":
+    """The key in a file; raises PlatformError(ARGUMENT_INVALID), also where others may read it."""
+    try:
+        found = read(file)
+        mode = file.stat().st_mode
+    except PlatformError as exc:
+        why = exc.__cause__.strerror if isinstance(exc.__cause__, OSError) else "it does not hold 64 hex digits"
+        how = "Put the right file there, and no new key: operators trust its address"
+        raise PlatformError(Code.ARGUMENT_INVALID, f"the release key {file} cannot be used ({why}). {how}") from exc
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise PlatformError(Code.ARGUMENT_INVALID, f"others may read the release key {file}: chmod 600 {file}")
+    return found
 
 
 def _bytes_of(file: Path) -> bytes:
