@@ -30,7 +30,7 @@ def measure(engine: Engine, flags: list[str], index: str | None, hashes: str, re
     rows = [_row(engine, image, target, flags) for image, target in built.items()]
     if index is not None:
         given = [*flags, "--build-arg", f"TORCH_INDEX={index}", "--build-arg", f"TORCH_HASHES={hashes}"]
-        rows.append(_row(engine, "voice-subnet/worker-without-cuda", WORKER, given) | {"remark": remark})
+        rows.append(_row(engine, "localhost/voice-subnet/worker-without-cuda", WORKER, given) | {"remark": remark})
     named = execute((engine.name, "--version")).split(",")[0].strip()
     return {"engine": named, "base": {"image": BASE, "bytes": _bytes(engine, BASE)}, "images": rows}
 

@@ -7,11 +7,12 @@ what the file says stays, and the exit status is 1.
 """
 
 import argparse
+import json
 import re
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlencode, urlsplit
 
 import httpx
 from image_names import ROOT, files, named, pinned
@@ -27,6 +28,10 @@ _KINDS = (
 )
 """What a tag may lead to; the lists of platforms first."""
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
+_TOKEN = re.compile(r"[ -~]{1,65536}")
+"""What may stand in a header."""
+_MAX_BYTES = 256 << 10
+_MAX_HOPS = 5
 _SECONDS = 20.0
 _LOOPBACK = ("127.0.0.1", "localhost")
 
@@ -53,9 +58,14 @@ class ImageName:
         return cls(DEFAULT_REGISTRY, path if rest else f"library/{path}", tag)
 
     @property
+    def is_here(self) -> bool:
+        """Whether its registry is on this machine, where nobody listens in between."""
+        return self.registry.partition(":")[0] in _LOOPBACK
+
+    @property
     def url(self) -> str:
         """Where its manifest is."""
-        scheme = "http" if self.registry.partition(":")[0] in _LOOPBACK else "https"
+        scheme = "http" if self.is_here else "https"
         return f"{scheme}://{self.registry}/v2/{self.name}/manifests/{self.tag}"
 
 
@@ -63,10 +73,11 @@ def digest_of(image: ImageName, client: httpx.Client) -> str:
     """The digest of what a tag means now; raises NotPinned."""
     headers = {"Accept": ", ".join(_KINDS)}
     try:
-        answer = client.head(image.url, headers=headers)
+        answer, _ = _asked_for(image, client.build_request("HEAD", image.url, headers=headers), client)
         if answer.status_code == httpx.codes.UNAUTHORIZED:
-            answer = client.head(image.url, headers=headers | {"Authorization": f"Bearer {_token(answer, image, client)}"})
-    except httpx.HTTPError as exc:
+            headers["Authorization"] = f"Bearer {_token(answer, image, client)}"
+            answer, _ = _asked_for(image, client.build_request("HEAD", image.url, headers=headers), client)
+    except (httpx.HTTPError, httpx.InvalidURL) as exc:
         raise NotPinned(f"{image.registry} cannot be reached ({exc})") from exc
     if not answer.is_success:
         raise NotPinned(f"{image.registry} answers {answer.status_code}")
@@ -76,19 +87,46 @@ def digest_of(image: ImageName, client: httpx.Client) -> str:
     return str(digest)
 
 
+def _asked_for(image: ImageName, request: httpx.Request, client: httpx.Client) -> tuple[httpx.Response, bytes]:
+    """What a registry answers where it leads in the end, with the body; raises NotPinned where that is in the clear, or too much."""
+    for _ in range(_MAX_HOPS):
+        if not _is_safe(request.url, image):
+            raise NotPinned(f"{image.registry} leads to an address in the clear")
+        answer, read = client.send(request, stream=True, follow_redirects=False), b""
+        with closing(answer):
+            for part in answer.iter_bytes():
+                read += part
+                if len(read) > _MAX_BYTES:
+                    raise NotPinned(f"{image.registry} answers with too much")
+        if answer.next_request is None:
+            return answer, read
+        request = answer.next_request
+    raise NotPinned(f"{image.registry} leads from one address to another without an end")
+
+
+def _is_safe(url: httpx.URL, image: ImageName) -> bool:
+    """Whether nobody in between can answer; of this machine a registry elsewhere asks for nothing."""
+    return url.scheme == "https" or (image.is_here and url.host in _LOOPBACK)
+
+
 def _token(answer: httpx.Response, image: ImageName, client: httpx.Client) -> str:
     """A token for reading, from where the registry says that anybody gets one."""
     told = dict(_CHALLENGE.findall(answer.headers.get("www-authenticate", "")))
-    realm = urlsplit(told.get("realm", ""))
-    if realm.scheme != "https" and realm.hostname not in _LOOPBACK:
+    realm = httpx.URL(told.get("realm", ""))
+    if not _is_safe(realm, image):
         raise NotPinned(f"{image.registry} asks for a password")
     asked = {"scope": f"repository:{image.name}:pull", **({"service": told["service"]} if "service" in told else {})}
-    given = client.get(f"{realm.geturl()}?{urlencode(asked)}")
+    given, body = _asked_for(image, client.build_request("GET", realm.copy_merge_params(asked)), client)
+    if not given.is_success:
+        raise NotPinned(f"{realm.host} gives no token ({given.status_code})")
     try:
-        data = given.raise_for_status().json()
-        return str(data.get("token") or data["access_token"])
-    except (ValueError, KeyError, AttributeError) as exc:
-        raise NotPinned(f"{realm.hostname} gives no token") from exc
+        data = json.loads(body)
+        token = str(data.get("token") or data["access_token"])
+    except (ValueError, KeyError, AttributeError, RecursionError) as exc:
+        raise NotPinned(f"{realm.host} gives no token") from exc
+    if not _TOKEN.fullmatch(token):
+        raise NotPinned(f"{realm.host} gives no token")
+    return token
 
 
 def pin(root: Path, client: httpx.Client) -> bool:
@@ -108,7 +146,7 @@ def pin(root: Path, client: httpx.Client) -> bool:
 def main() -> None:
     """Pin all images, or say of each that could not be pinned why."""
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    with httpx.Client(timeout=_SECONDS, follow_redirects=True) as client:
+    with httpx.Client(timeout=_SECONDS) as client:
         sys.exit(0 if pin(ROOT, client) else 1)
 
 

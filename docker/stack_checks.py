@@ -13,7 +13,7 @@ from scoring.synthesis.families import FAMILIES
 
 FAMILY = "qwen3_tts"
 """Its guests need packages of their own, and the packaged competition does not ask for it: the build is told."""
-_WORKER_IMAGE = "voice-subnet/worker"
+_WORKER_IMAGE = "localhost/voice-subnet/worker"
 _SPEECH_SECONDS = 120.0
 _RESTORED = "voice_restored"
 """The database that a backup is put back into, beside the stack's own."""

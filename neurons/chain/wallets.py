@@ -81,7 +81,8 @@ def create(
         if not wallet.hotkey_file.exists_on_device():
             wallet.create_new_hotkey(use_password=False, on_mnemonic=lambda said: words("hotkey", said))
     except (KeyfileError, OSError) as exc:
-        raise PlatformError(Code.WALLET_MISSING, f"The keys of {name}/{hotkey} cannot be written: {exc}") from exc
+        why = exc.strerror if isinstance(exc, OSError) and exc.strerror else exc
+        raise PlatformError(Code.WALLET_MISSING, f"The keys of {name}/{hotkey} cannot be written below {path}: {why}.") from exc
     return load(name, hotkey, path)
 
 

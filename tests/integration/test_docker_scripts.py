@@ -393,7 +393,10 @@ def test_workers_hold_the_packages_of_a_family(
         check.check_packages(engine)
 
     asked = (tmp_path / "asked").read_text().splitlines()[1:]
-    prepared, looked = "voice worker prepare qwen3_tts", "run --rm --network none voice-subnet/worker find /opt/environments"
+    prepared, looked = (
+        "voice worker prepare qwen3_tts",
+        "run --rm --network none localhost/voice-subnet/worker find /opt/environments",
+    )
     every = [f"exec check_worker_1 {prepared}", f"{looked} -writable -print -quit", f"exec check_worker_2 {prepared}"]
     assert asked[:3] == every[: len(asked)]
     assert len(asked) == (4 if refused is None else 2 if writable else 1)

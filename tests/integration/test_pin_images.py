@@ -90,7 +90,7 @@ def source(folder: Path, registry: str, database: str) -> Path:
         "FROM base AS api\n"
     )
     (folder / "docker-compose.yml").write_text(
-        f"services:\n  api:\n    image: ${{VOICE_IMAGE_API:-voice-subnet/api}}\n  db:\n    image: {database} # ours\n"
+        f"services:\n  api:\n    image: ${{VOICE_IMAGE_API:-localhost/voice-subnet/api}}\n  db:\n    image: {database} # ours\n"
     )
     return folder
 
@@ -108,7 +108,7 @@ def test_images_are_pinned_and_brought_up_to_date(
         "FROM base AS api",
     ]
     assert f"    image: {registry}/db:18@{NEW} # ours\n" in (folder / "docker-compose.yml").read_text()
-    assert "${VOICE_IMAGE_API:-voice-subnet/api}\n" in (folder / "docker-compose.yml").read_text()
+    assert "${VOICE_IMAGE_API:-localhost/voice-subnet/api}\n" in (folder / "docker-compose.yml").read_text()
     assert len([path for path in Registry.asked if path.startswith("/token?")]) == 2
     capsys.readouterr()
     assert pins.pin(folder, client) is True
@@ -161,12 +161,60 @@ def test_a_name_leads_to_its_registry(pins: ModuleType, name: str, url: str) -> 
     assert pins.ImageName.of(name).url == url
 
 
-def test_a_token_is_fetched_only_where_nobody_listens(pins: ModuleType) -> None:
-    """A registry that sends its callers to an address in the clear is not followed."""
-    told = {"www-authenticate": 'Bearer realm="http://elsewhere.example.org/token",service="x"'}
-    transport = httpx.MockTransport(lambda _: httpx.Response(401, headers=told))
-    with httpx.Client(transport=transport) as client, pytest.raises(pins.NotPinned, match="asks for a password"):
+def asks(realm: str) -> httpx.Response:
+    """A registry that wants a token of there."""
+    return httpx.Response(401, headers={"www-authenticate": f'Bearer realm="{realm}",service="x"'})
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        pytest.param(asks("http://elsewhere.example.org/token"), "asks for a password", id="a token in the clear"),
+        pytest.param(asks("http://127.0.0.1:1/token"), "asks for a password", id="a token of this machine"),
+        pytest.param(asks("https://a.example.org:port/token"), "cannot be reached", id="a token of nowhere"),
+        pytest.param(httpx.Response(302, headers={"location": "http://127.0.0.1:1/x"}), "in the clear", id="to this machine"),
+        pytest.param(httpx.Response(302, headers={"location": "file:///etc/hosts"}), "in the clear", id="to a file"),
+        pytest.param(httpx.Response(302, headers={"location": "https://a.example.org/"}), "without an end", id="on and on"),
+        pytest.param(httpx.Response(200, headers={"docker-content-digest": "18"}), "says no digest", id="a tag"),
+    ],
+)
+def test_a_registry_leads_nowhere_else(pins: ModuleType, answer: httpx.Response, why: str) -> None:
+    """Nothing is asked of this machine, nor where somebody may answer in between."""
+    asked: list[str] = []
+
+    def send(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.scheme)
+        return answer
+
+    with httpx.Client(transport=httpx.MockTransport(send)) as client, pytest.raises(pins.NotPinned, match=why):
         pins.digest_of(pins.ImageName.of("postgres:18"), client)
+    assert set(asked) == {"https"}
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        pytest.param(b"[" * 10_000, "gives no token", id="deep"),
+        pytest.param(b'{"token": "a\\nb"}', "gives no token", id="two lines"),
+        pytest.param(b" " * 300_000, "too much", id="large"),
+    ],
+)
+def test_what_is_no_token_is_refused(pins: ModuleType, body: bytes, why: str) -> None:
+    """And sent nowhere."""
+
+    def send(request: httpx.Request) -> httpx.Response:
+        return asks("https://b.example.org/") if request.method == "HEAD" else httpx.Response(200, content=body)
+
+    with httpx.Client(transport=httpx.MockTransport(send)) as client, pytest.raises(pins.NotPinned, match=why):
+        pins.digest_of(pins.ImageName.of("postgres:18"), client)
+
+
+def test_an_image_that_one_line_does_not_pin_is_not_pinned(pins: ModuleType) -> None:
+    """In whichever order they stand: a release is refused then."""
+    images = importlib.import_module("image_names").images
+    one, two = f"FROM a:1@{OLD} AS x\n", f"FROM a:1@{NEW} AS y\n"
+    assert images(one + one) == {"a:1": OLD}
+    assert images(one + two) == images("FROM a:1\n" + one) == images(one + "FROM a:1\n" + one) == {"a:1": ""}
 
 
 def test_every_image_of_others_is_found(pins: ModuleType) -> None:

@@ -33,6 +33,17 @@ def test_no_log_gets_the_words(tmp_path: Path) -> None:
     assert (f"keep a copy of {tmp_path}/me" in run[0].stderr, run[1].stderr) == (True, "")
 
 
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """With what is wrong with it, in one line without a word of Python's."""
+    (tmp_path / "taken").touch()
+    command = [*COMMAND, "--no-password", "--wallet-path", "taken/wallets"]
+    ended = subprocess.run(
+        command, cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (1, "", 1)
+    assert "The keys of me/default cannot be written below taken/wallets: Not a directory." in ended.stderr
+
+
 def test_a_terminal_shows_the_words_once(tmp_path: Path) -> None:
     """They make the keys again."""
     here, there = os.openpty()

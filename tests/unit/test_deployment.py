@@ -86,7 +86,7 @@ def test_each_process_has_an_image_of_its_own() -> None:
     assert {service["build"]["dockerfile"] for service in BUILT.values()} == {"docker/Dockerfile"}
     assert set(_stages()) - targets == {"wheel", "base", "daemon", "judging"}
     assert [service["image"] for service in BUILT.values()] == [
-        f"${{VOICE_IMAGE_{target.upper().replace('-', '_')}:-voice-subnet/{target}}}"
+        f"${{VOICE_IMAGE_{target.upper().replace('-', '_')}:-localhost/voice-subnet/{target}}}"
         for target in (service["build"]["target"] for service in BUILT.values())
     ]
 
@@ -547,7 +547,7 @@ def test_a_worker_on_cards_or_for_speech_is_a_worker() -> None:
     cards = {"driver": "nvidia", "count": "all", "capabilities": ["gpu", "compute", "utility"]}
 
     assert SERVICES[ON_CARDS] == worker | {
-        "image": "${VOICE_IMAGE_GPU_WORKER:-voice-subnet/gpu-worker}",
+        "image": "${VOICE_IMAGE_GPU_WORKER:-localhost/voice-subnet/gpu-worker}",
         "build": {"context": ".", "dockerfile": "docker/Dockerfile", "target": ON_CARDS},
         "profiles": ["gpu"],
         "mem_limit": "${VOICE_GPU_WORKER_MEMORY:-40g}",
