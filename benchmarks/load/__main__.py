@@ -29,9 +29,16 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--out", type=Path, help="where the result is kept, for docs/sizing.md")
     asked = parser.parse_args()
+    if asked.rounds < 1:
+        parser.error("--rounds: at least 1")
+    try:
+        given, scale = costs.read(asked.costs), json.loads(asked.scale.read_text(encoding="utf-8"))
+    except OSError as exc:
+        parser.error(f"{exc.filename}: {exc.strerror}")
+    except ValueError as exc:
+        parser.error(f"{asked.costs}, or {asked.scale}: {exc}")
     compared = compare() if asked.check else []
-    scale = json.loads(asked.scale.read_text(encoding="utf-8"))
-    found = study(costs.read(asked.costs), scale, asked.rounds, asked.seed, compared)
+    found = study(given, scale, asked.rounds, asked.seed, compared)
     text = json.dumps(found, indent=1) + "\n"
     if asked.out is not None:
         asked.out.write_text(text, encoding="utf-8")

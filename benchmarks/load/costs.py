@@ -1,19 +1,24 @@
 """What the simulation is told from outside: seconds and sizes of a track, prices, faults, and the limits of what a node stands on."""
 
+import math
 import tomllib
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 from benchmarks.load.plan import Faults, TrackLoad
 from benchmarks.load.simulation import LoadOutcome
-from scoring.competition import load
+from scoring.competition import Track, load
 from scoring.described import described
 from voice_api.db.states import QueueName
 
 COSTS = Path(__file__).with_name("load.toml")
 BITS_PER_BYTE = 8.0
+_MAY_BE_NONE = frozenset(
+    {"core_hour", "card_hour", "stored_gb_month", "traffic_gb", "spread", "cores", "cards", "repair_seconds", "failing"}
+) | {"postgres_reserved", "api_connections", "validator_connections"}
+"""Numbers of the file that may be 0; by any other one something is divided."""
+_MOST = {"fetched_share": 1.0, "failing": 1.0, "spread": 3.0}
 Table = TypeVar("Table")
 
 
@@ -46,8 +51,7 @@ class TrackCost:
     @property
     def evaluations(self) -> int:
         """Of a round, by the rules that ship."""
-        shipped = {track.name: track for track in (*load().version[-1].track, described())}
-        return shipped[self.name].evaluations
+        return _shipped()[self.name].evaluations
 
     def fetch_seconds(self, gbit: float) -> float:
         """Seconds that fetching adds in the mean, over a line that nobody else uses."""
@@ -112,9 +116,11 @@ class RoundCost:
 
 
 def read(path: Path = COSTS) -> LoadCosts:
-    """Read a file; raises ValueError that names what is missing, or is no name here."""
+    """Read a file; raises OSError, and ValueError that names what is missing, is no name here, or is no number that can be meant."""
     found = tomllib.loads(path.read_text(encoding="utf-8"))
-    tracks = tuple(_table(TrackCost, {**track, "queue": QueueName(track["queue"])}) for track in found["track"])
+    if strange := sorted({"prices", "track", "faults", "limits"} ^ set(found)):
+        raise ValueError(f"[prices], [[track]], [faults] and [limits] are asked for, and nothing else: see {', '.join(strange)}")
+    tracks = tuple(_track(track) for track in found["track"])
     return LoadCosts(_table(Prices, found["prices"]), tracks, _table(Faults, found["faults"]), _table(Limits, found["limits"]))
 
 
@@ -129,11 +135,38 @@ def round_cost(outcome: LoadOutcome, track: TrackCost, prices: Prices) -> RoundC
     )
 
 
+def _track(values: dict[str, Any]) -> TrackCost:
+    if values.get("queue") not in list(QueueName):
+        raise ValueError(f"the queue of a track is one of {', '.join(QueueName)}, not {values.get('queue')!r}")
+    track = _table(TrackCost, {**values, "queue": QueueName(values["queue"])})
+    if track.name not in _shipped():
+        raise ValueError(f"the rules know no track {track.name!r}: it is one of {', '.join(_shipped())}")
+    return track
+
+
+def _shipped() -> dict[str, Track]:
+    """The tracks of the rules that ship, by name."""
+    return {track.name: track for track in (*load().version[-1].track, described())}
+
+
 def _table(kind: type[Table], values: dict[str, Any]) -> Table:
-    names: Sequence[str] = [each.name for each in fields(kind)]  # type: ignore[arg-type]
-    if strange := sorted(set(values) - set(names)):
+    hints = get_type_hints(kind)
+    if strange := sorted(set(values) - set(hints)):
         raise ValueError(f"{kind.__name__} knows no {', '.join(strange)}")
+    for name, value in values.items():
+        if hints[name] not in (str, QueueName):
+            _check_number(name, value)
     try:
         return kind(**values)
     except TypeError as exc:
         raise ValueError(f"{kind.__name__}: {exc}") from exc
+
+
+def _check_number(name: str, value: Any) -> None:
+    is_number = type(value) in (int, float) and math.isfinite(value)
+    most = _MOST.get(name, math.inf)
+    if not is_number or not 0 <= value <= most or (value == 0 and name not in _MAY_BE_NONE):
+        least = "at least 0" if name in _MAY_BE_NONE else "above 0"
+        raise ValueError(
+            f"{name} is {value!r}: it is to be a number {least}" + (f" and at most {most:g}" if name in _MOST else "")
+        )

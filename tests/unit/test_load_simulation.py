@@ -1,8 +1,10 @@
 """Fleets on paper: nothing is judged twice or lost, more workers close no fewer rounds, and the same plan is the same result."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -220,6 +222,32 @@ def test_a_file_of_costs_with_another_name_is_refused() -> None:
     """A price that nobody reads would be believed."""
     with pytest.raises(ValueError, match="Prices knows no core_minute"):
         costs._table(Prices, {"core_minute": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "said"),
+    [
+        pytest.param("core_hour = 0.04", "core_hour = nan", "core_hour is nan: it is to be a number at least 0", id="no number"),
+        pytest.param(
+            "core_hour = 0.04", "core_hour = -1", "core_hour is -1: it is to be a number at least 0", id="a negative price"
+        ),
+        pytest.param("seconds = 148.0", "seconds = 0", "seconds is 0: it is to be a number above 0", id="done at once"),
+        pytest.param("seconds = 148.0", 'seconds = "148"', "seconds is '148': it is to be a number above 0", id="a word"),
+        pytest.param("mtbf_hours = 72.0", "mtbf_hours = inf", "mtbf_hours is inf: it is to be", id="hosts that never die"),
+        pytest.param("failing = 0.01", "failing = 1.5", "number at least 0 and at most 1", id="more than all fail"),
+        pytest.param('name = "small"', 'name = "large"', "the rules know no track 'large': it is one of small", id="no track"),
+        pytest.param('queue = "cpu"', 'queue = "tpu"', "is one of cpu, gpu, not 'tpu'", id="no queue"),
+        pytest.param("core_hour = 0.04", "", "missing 1 required keyword-only argument: 'core_hour'", id="a price left out"),
+        pytest.param("[faults]", "[fault]", "are asked for, and nothing else: see fault, faults", id="no such table"),
+    ],
+)
+def test_a_file_of_costs_that_cannot_be_meant_is_refused(tmp_path: Path, was: str, now: str, said: str) -> None:
+    """Tables computed from it would be believed; what is wrong is named."""
+    text = costs.COSTS.read_text(encoding="utf-8")
+    assert was in text
+    (tmp_path / "load.toml").write_text(text.replace(was, now, 1), encoding="utf-8")
+    with pytest.raises(ValueError, match=re.escape(said)):
+        costs.read(tmp_path / "load.toml")
 
 
 def test_p95_by_hand() -> None:
