@@ -43,6 +43,7 @@ POSTGRES_USER = 999
 FILES = {"VOICE_COMPETITION", "VOICE_DEVCHAIN", "VOICE_STANDARD_PINS"}
 """Paths of files that somebody would have to mount first."""
 S3 = {"VOICE_STORE_ENDPOINT", "VOICE_STORE_REGION"}
+PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 STORE_KEYS = {"voice_store_access_key", "voice_store_secret_key"}
 SHOWN = {name for registry in registries().values() for name in registry._names_to_collectors}
 
@@ -87,6 +88,44 @@ def test_a_pod_is_confined(name: str) -> None:
         *("emptyDir", "projected", "secret", "configMap", "persistentVolumeClaim")
     }
     assert {"name": "tmp", "emptyDir": {"medium": "Memory", "sizeLimit": "64Mi"}} in spec["volumes"]
+
+
+@each_pod
+def test_a_pod_has_nothing_that_is_not_looked_at_here(name: str) -> None:
+    """No variables from a whole Secret, no second container, no field that the other tests do not know."""
+    known = {"name", "image", "command", "args", "env", "ports", "resources", "securityContext", "volumeMounts", *PROBES}
+    known_of_pods = {
+        "serviceAccountName",
+        "automountServiceAccountToken",
+        "enableServiceLinks",
+        "securityContext",
+        "containers",
+        "volumes",
+    }
+    known_of_pods |= {
+        "terminationGracePeriodSeconds",
+        "topologySpreadConstraints",
+        "restartPolicy",
+        "nodeSelector",
+        "tolerations",
+    }
+
+    assert set(container_of(name)) <= known
+    assert set(spec_of(name)) <= known_of_pods
+    assert all(
+        set(each["valueFrom"]) <= {"configMapKeyRef", "fieldRef"} for each in environment(name).values() if "valueFrom" in each
+    )
+
+
+def test_old_sounds_are_cleared_away_each_day() -> None:
+    """At one minute of every day, never two at once, and tried again after a failure."""
+    rule = {key: value for key, value in PODS["prune"]["spec"].items() if key != "jobTemplate"}
+
+    assert rule == {"schedule": "17 3 * * *", "timeZone": "Etc/UTC", "concurrencyPolicy": "Forbid"}
+    assert (PODS["prune"]["spec"]["jobTemplate"]["spec"]["backoffLimit"] > 0, spec_of("prune")["restartPolicy"]) == (
+        True,
+        "OnFailure",
+    )
 
 
 @each_pod
@@ -250,7 +289,6 @@ def _check_of(name: str) -> tuple[list[str], dict[str, float]]:
 
 
 RUNS = [name for name in PODS if not service_of(name).get("healthcheck", {}).get("disable", False)]
-PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 
 
 def test_what_runs_once_is_not_asked_how_it_is() -> None:
