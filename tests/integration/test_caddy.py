@@ -174,7 +174,7 @@ async def test_news_arrive_at_once_and_after_a_long_silence(
         began = monotonic()
         first = [await anext(lines), await anext(lines)]
         at_once = monotonic() - began
-        await asyncio.sleep(2.5 * SILENCE)
+        await asyncio.sleep(1.5 * SILENCE)
         await miner.register(writer, 10)
         second = [await anext(lines), await anext(lines)]
     assert (first, second) == (["event: listening", "data: []"], ["event: change", 'data: ["registry"]'])

@@ -498,3 +498,31 @@ def test_the_page_shows_the_sizes_that_were_measured(monkeypatch: pytest.MonkeyP
     assert sizes.rendered(page, kept) == page
     assert sorted(row["image"] for row in kept["images"]) == sorted({*built, "worker-without-cuda"})
     assert all(row["bytes"] > kept["base"]["bytes"] for row in kept["images"])
+
+
+def test_images_are_measured_as_a_release_builds_them(stack: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each target once, the worker a second time without CUDA, and what is largest in each; no build has the check's extras."""
+    program = tmp_path / "engine"
+    listed = "2000\\t/opt/voice/lib/python3.11/site-packages/torch\\n1000\\t/opt/voice/share/voice-subnet/judges\\n"
+    answers = f"case \"$1\" in run) printf '{listed}';; image) echo 5000;; --version) echo engine version 1.2, build 3;; esac"
+    program.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n{answers}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    sizes = _script("image_sizes", monkeypatch)
+    engine = sizes.Engine("engine", ("engine", "build"), ())
+
+    kept = sizes.measure(engine, ["--quiet"], "https://wheels.test/cpu", "sha256:aa", "a remark")
+
+    builds = [line for line in (tmp_path / "asked").read_text(encoding="utf-8").splitlines() if line.startswith("build ")]
+    targets = {service["build"]["target"] for service in sizes.services().values() if "build" in service}
+    assert len(builds) == len(kept["images"]) == len(targets) + 1
+    assert [line for line in builds if "EXTRAS" in line or "FAMILIES" in line or "--quiet" not in line] == []
+    assert "TORCH_INDEX=https://wheels.test/cpu --build-arg TORCH_HASHES=sha256:aa" in builds[-1]
+    assert "--target worker " in builds[-1]
+    assert kept["images"][-1] == {
+        "image": "worker-without-cuda",
+        "bytes": 5000,
+        "parts": {"torch": 2000, "judges": 1000},
+        "remark": "a remark",
+    }
+    assert (kept["engine"], kept["base"]["bytes"]) == ("engine version 1.2", 5000)
