@@ -28,6 +28,7 @@ from update_state import variables
 from update_steps import Wanted, update
 
 ROOT = Path(__file__).resolve().parent.parent
+_DAY_SECONDS = 86_400.0
 
 
 def project_of(compose: Path, settings: Mapping[str, str]) -> str:
@@ -43,7 +44,9 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="try a release that did not hold here once more")
     parser.add_argument("--dry-run", action="store_true", help="look whether a release could be taken over, and change nothing")
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
-    parser.add_argument("--wait", type=float, default=600.0, metavar="SECONDS", help="the time in which all is to be well (600)")
+    parser.add_argument(
+        "--wait", type=_seconds, default=600.0, metavar="SECONDS", help="the time in which all is to be well (600)"
+    )
     options = parser.parse_args()
     status, line = _run(Wanted(at_once=options.now, again=options.again, look_only=options.dry_run), options.wait)
     shown = json.dumps({"status": status.name.lower(), "message": line}) if options.json else line
@@ -77,6 +80,17 @@ def _here(patience: float) -> Node:
         told=_tell,
         patience=patience,
     )
+
+
+def _seconds(text: str) -> float:
+    """A number of seconds, of one day at most."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= _DAY_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text} is no number of seconds above 0, and of one day at most")
+    return seconds
 
 
 def _tell(line: str) -> None:

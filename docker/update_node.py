@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 from pathlib import Path
+from typing import Any
 
 from update_engine import Container, Ended, Engine
 from update_state import variables
 
 DOCTORS = ("validator", "worker", "api")
 """The services whose doctor is asked."""
+UNCHANGED = "nothing was changed:"
 _IMAGE = re.compile(r"\$\{(VOICE_IMAGE_([A-Z0-9_]+)):-([^}]+)\}")
 _SERVICE_IMAGE = re.compile(r"^  ([a-z][a-z0-9-]*):|^    image: \$\{(VOICE_IMAGE_[A-Z0-9_]+):-", re.MULTILINE)
 _SCHEMA = ("psql", "--username", "voice", "--dbname", "voice", "--tuples-only", "--no-align")
@@ -136,3 +138,21 @@ def failing_rows(ended: Ended) -> list[str] | None:
         return [row["check"] for row in json.loads(ended.printed)["findings"] if row["health"] == "failing"]
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def said(ended: Ended, what: str) -> dict[str, Any]:
+    """The object that a command printed; raises Stopped for one that failed, or said something else."""
+    must(ended, what)
+    try:
+        found = json.loads(ended.printed)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise Stopped(Status.REFUSED, f"{UNCHANGED} {what} (it did not print what was asked for)")
+    return found
+
+
+def must(ended: Ended, what: str) -> None:
+    """Raise Stopped for a command that failed."""
+    if ended.status:
+        raise Stopped(Status.REFUSED, f"{UNCHANGED} {what} ({ended.why})")

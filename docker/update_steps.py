@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from update_engine import Container, Ended
+from update_engine import Container
 from update_fetch import NoRecord, shown
-from update_node import Node, Status, Stopped, failing_rows, well
+from update_node import UNCHANGED, Node, Status, Stopped, failing_rows, must, said, well
 from update_state import State, Switch, with_variables, write_whole
 
 STORES = ("postgres", "redis")
@@ -21,8 +21,7 @@ ONE_SHOT = ("migrate", "certify")
 """They run at each start, and end."""
 CHECKED = ("validator", "worker")
 """Those in whose place the new release looks at the node before anything is changed."""
-HELD_BACK = 3502
-UNCHANGED = "nothing was changed:"
+HELD_BACK, NOT_NEWER = 3502, 3503
 _HOURS = ("VOICE_HOLD_BACK_HOURS", "VOICE_HOLD_BACK_SECURITY_HOURS")
 _PAUSE_SECONDS = 5.0
 
@@ -103,11 +102,15 @@ def _nothing_new(state: State, raw: bytes, wanted: Wanted) -> str | None:
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     if version and version == state.version:
-        return f"{version} runs, and nothing is newer"
+        return _nothing_newer(version)
     if version and version == state.failed and not wanted.again:
         how = "Wait for a newer release, or try it once more with --again"
         raise Stopped(Status.WENT_BACK, f"nothing is tried again. At the last time: {state.why}. {how}")
     return None
+
+
+def _nothing_newer(version: str) -> str:
+    return f"{version} runs, and nothing is newer"
 
 
 def _decided(node: Node, state: State, raw: bytes, wanted: Wanted) -> str:
@@ -119,11 +122,22 @@ def _decided(node: Node, state: State, raw: bytes, wanted: Wanted) -> str:
     at_once = dict.fromkeys(_HOURS, "0") if wanted.at_once else {}
     ended = node.engine.once(node.images["VOICE_IMAGE_API"], command, raw, told | at_once)
     if ended.status == 0:
-        return _take(node, state, _said(ended, "the record was not understood"), wanted)
-    code = re.search(r"error (\d{4})", ended.complaint)
+        return _take(node, state, said(ended, "the record was not understood"), wanted)
+    code, line = re.search(r"error (\d{4}) (.*)", ended.complaint), ended.why
     if code is not None and int(code[1]) == HELD_BACK:
-        return ended.why
-    raise Stopped(Status.REFUSED, f"{UNCHANGED} {ended.why}")
+        return code[2]
+    if code is not None and int(code[1]) == NOT_NEWER and not state.version:
+        return _first_of_all(node, raw, line)
+    raise Stopped(Status.REFUSED, f"{UNCHANGED} {line}")
+
+
+def _first_of_all(node: Node, raw: bytes, line: str) -> str:
+    """The line where the record is of the release that was put here by hand; raises Stopped for an older one's."""
+    runs = node.engine.once(node.images["VOICE_IMAGE_API"], ("voice", "--version"), b"", {}).printed.split()
+    version = json.loads(raw)["version"]
+    if runs[-1:] == [version]:
+        return _nothing_newer(version)
+    raise Stopped(Status.REFUSED, f"{UNCHANGED} {line}")
 
 
 def _take(node: Node, state: State, release: Mapping[str, Any], wanted: Wanted) -> str:
@@ -141,7 +155,7 @@ def _take(node: Node, state: State, release: Mapping[str, Any], wanted: Wanted) 
         )
     for image in sorted({images[variable] for variable in node.used({each.service for each in found})}):
         node.told(f"fetching {image}")
-        _must(node.engine.pull(image), f"{image} cannot be fetched")
+        must(node.engine.pull(image), f"{image} cannot be fetched")
     _look(node, images, well(found))
     if wanted.look_only:
         return f"{version} may be taken over: nothing stands in its way"
@@ -173,7 +187,7 @@ def _look(node: Node, images: Mapping[str, str], there: Mapping[str, int]) -> No
 def _prepared(node: Node, version: str, images: Mapping[str, str], found: list[Container]) -> Switch:
     """Make a backup, and write down what is here now; raises Stopped."""
     node.told("making a backup")
-    made = _said(node.run("backup", "voice", "backup", "create", "--json", images=node.images), "no backup could be made")
+    made = said(node.run("backup", "voice", "backup", "create", "--json", images=node.images), "no backup could be made")
     named = node.settings
     return Switch(
         version=version,
@@ -280,21 +294,3 @@ def _trouble(node: Node, switch: Switch, *, ask: bool) -> str | None:
 
 def _ours(switch: Switch) -> list[str]:
     return [service for service in switch.services if service not in (*STORES, *ONE_SHOT)]
-
-
-def _said(ended: Ended, what: str) -> dict[str, Any]:
-    """The object that a command printed; raises Stopped for one that failed, or said something else."""
-    _must(ended, what)
-    try:
-        said = json.loads(ended.printed)
-    except ValueError:
-        said = None
-    if not isinstance(said, dict):
-        raise Stopped(Status.REFUSED, f"{UNCHANGED} {what} ({ended.printed.strip()[:80]!r})")
-    return said
-
-
-def _must(ended: Ended, what: str) -> None:
-    """Raise Stopped for a command that failed."""
-    if ended.status:
-        raise Stopped(Status.REFUSED, f"{UNCHANGED} {what} ({ended.why})")

@@ -40,25 +40,33 @@ class KeptBackup:
     at: datetime
 
 
-def kept(folder: Path) -> list[KeptBackup]:
-    """The backups of a folder that were made at their time, oldest first."""
-    return _named(folder, _TIMED)
+def kept(folder: Path, now: datetime) -> list[KeptBackup]:
+    """The backups of a folder that were made at their time, oldest first; before them those of the future, which a wrong clock made."""
+    return _named(folder, _TIMED, now)
 
 
-def _named(folder: Path, name: re.Pattern[str]) -> list[KeptBackup]:
+def _named(folder: Path, name: re.Pattern[str], now: datetime) -> list[KeptBackup]:
     found = ((path, name.fullmatch(path.name)) for path in folder.glob("voice-*.zip"))
-    rows = [KeptBackup(path, datetime.strptime(said[1], "%Y%m%dT%H%M%S%z")) for path, said in found if said]
-    return sorted(rows, key=lambda row: (row.at, row.path.stat().st_mtime_ns))
+    rows = [KeptBackup(path, at) for path, said in found if said and (at := _moment(said[1]))]
+    return sorted(rows, key=lambda row: (row.at <= now, row.at, row.path.stat().st_mtime_ns))
 
 
-def clear(folder: Path, keep: int) -> list[Path]:
+def _moment(text: str) -> datetime | None:
+    """When a name says that its file was begun; None for no day that there is."""
+    try:
+        return datetime.strptime(text, "%Y%m%dT%H%M%S%z")
+    except ValueError:
+        return None
+
+
+def clear(folder: Path, keep: int, now: datetime) -> list[Path]:
     """Remove all but the newest `keep`; which went. Restore points, and what others put there, stay."""
-    return _removed(kept(folder)[:-keep])
+    return _removed(kept(folder, now)[:-keep])
 
 
-def clear_points(folder: Path, keep: int) -> list[Path]:
+def clear_points(folder: Path, keep: int, now: datetime) -> list[Path]:
     """Remove all restore points but the newest `keep`; which went. Backups, and what others put there, stay."""
-    return _removed(_named(folder, _POINT)[:-keep])
+    return _removed(_named(folder, _POINT, now)[:-keep])
 
 
 def _removed(rows: list[KeptBackup]) -> list[Path]:
@@ -71,9 +79,9 @@ async def run(make: Make, folder: Path, policy: BackupPolicy, *, stop: Shutdown,
     """Keep backups until the end is asked for. A backup that fails is said in the log and in the numbers, and tried again."""
     not_before = datetime.min.replace(tzinfo=UTC)
     while not stop.requested:
-        newest = max((row.at for row in kept(folder)), default=None)
-        metrics.newest(newest)
         now = datetime.now(UTC)
+        newest = max((row.at for row in kept(folder, now) if row.at <= now), default=None)
+        metrics.newest(newest)
         if now >= not_before and (newest is None or now - newest >= policy.every):
             try:
                 made = await make(now)
@@ -82,7 +90,7 @@ async def run(make: Make, folder: Path, policy: BackupPolicy, *, stop: Shutdown,
                 log.error("backup failed", code=error.code, reason=error.told)
                 not_before = now + _RETRY
             else:
-                _tell(made, clear(folder, policy.keep))
+                _tell(made, clear(folder, policy.keep, now))
                 metrics.made(made.bytes)
                 metrics.newest(now)
         await stop.wait(_LOOK)

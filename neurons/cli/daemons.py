@@ -185,7 +185,7 @@ def upgrade(
         made = asyncio.run(restore_point(url, settings.folder, datetime.now(UTC), to=migrate.head()))
         if made is not None:
             typer.echo(f"restore point: {made.path}", err=True)
-            for gone in clear_points(settings.folder, settings.keep_points):
+            for gone in clear_points(settings.folder, settings.keep_points, datetime.now(UTC)):
                 typer.echo(f"removed, as newer ones are kept: {gone}", err=True)
     asyncio.run(migrate.upgrade(url))
 

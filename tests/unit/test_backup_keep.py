@@ -17,6 +17,8 @@ from scoring.errors import Code, PlatformError
 from voice_api.runtime.process_metrics import BackupMetrics
 
 DAILY = BackupPolicy(timedelta(days=1), keep=2)
+NOW = datetime(2100, 1, 1, tzinfo=UTC)
+"""Later than whatever is made here, but for what a wrong clock makes."""
 
 
 def a_backup(folder: Path, at: datetime, label: str = "") -> Path:
@@ -39,8 +41,8 @@ def test_the_newest_stay_and_what_is_none_of_them_does(tmp_path: Path) -> None:
     }
     for path in others:
         path.touch()
-    assert [backup.at for backup in kept(tmp_path)] == [*days, days[3]]
-    assert set(clear(tmp_path, keep=2)) == {files[0], files[1], files[3]}
+    assert [backup.at for backup in kept(tmp_path, NOW)] == [*days, days[3]]
+    assert set(clear(tmp_path, keep=2, now=NOW)) == {files[0], files[1], files[3]}
     assert set(tmp_path.iterdir()) == others | {files[2], twice}
 
 
@@ -58,9 +60,21 @@ def test_of_restore_points_the_newest_stay(tmp_path: Path) -> None:
     }
     for path in others:
         path.touch()
-    assert clear_points(tmp_path, keep=2) == points[:2]
+    assert clear_points(tmp_path, keep=2, now=NOW) == points[:2]
     assert set(tmp_path.iterdir()) == others | set(points[2:])
-    assert clear_points(tmp_path, keep=2) == []
+    assert clear_points(tmp_path, keep=2, now=NOW) == []
+
+
+def test_what_a_wrong_clock_made_keeps_nothing_away(tmp_path: Path) -> None:
+    """A backup of the future is no newest one: the next is made, stays, and that one goes first; a day that is none is nobody's."""
+    future, yesterday = a_backup(tmp_path, NOW), a_backup(tmp_path, datetime.now(UTC) - timedelta(hours=25))
+    (tmp_path / "voice-20261399T000000Z.zip").touch()
+    times: list[datetime] = []
+    metrics = loop(tmp_path, made_in(tmp_path, times))
+    assert (len(times), future.exists(), yesterday.exists()) == (1, False, True)
+    assert number(metrics, "voice_backup_age_seconds") == pytest.approx(0, abs=5)
+    points = [a_backup(tmp_path, at, "-before-0016") for at in (NOW, *times)]
+    assert clear_points(tmp_path, keep=1, now=datetime.now(UTC)) == points[:1]
 
 
 class Stop(Shutdown):
@@ -127,7 +141,7 @@ def test_one_is_made_when_the_newest_is_old_enough(tmp_path: Path, age: int | No
     times: list[datetime] = []
     metrics = loop(tmp_path, made_in(tmp_path, times))
     assert len(times) == count
-    assert len(kept(tmp_path)) == (1 if age is None else 2)
+    assert len(kept(tmp_path, NOW)) == (1 if age is None else 2)
     expected = 0 if count else 23 * 3600
     assert number(metrics, "voice_backup_age_seconds") == pytest.approx(expected, abs=5)
     assert number(metrics, "voice_backup_bytes") == (3 if count else 0)
@@ -145,6 +159,6 @@ def test_a_failure_is_said_once_and_nothing_is_cleared(tmp_path: Path) -> None:
         metrics = loop(tmp_path, fail, waits=5)
     assert [(line["event"], line["code"]) for line in logs] == [("backup failed", Code.BACKUP_NOT_WRITTEN)]
     assert "the disk is full. Make room" in logs[0]["reason"]
-    assert len(kept(tmp_path)) == 3
+    assert len(kept(tmp_path, NOW)) == 3
     assert number(metrics, "voice_backup_failures_total") == 1
     assert number(metrics, "voice_backup_age_seconds") == pytest.approx(30 * 3600, abs=5)

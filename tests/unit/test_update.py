@@ -24,6 +24,7 @@ from neurons.release.record import ReleaseRecord, signed
 from scoring.errors import Code
 from tests.builders import command_line
 from tests.builders.addresses import ALICE
+from voice_api.db.database import release
 from voice_api.keys import ServiceKey
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -304,10 +305,17 @@ def test_an_older_release_than_one_that_was_taken_is_refused(host: Host) -> None
     assert not [each for each in host.engine.asked if each.startswith(("pull", "stop", "up"))]
 
 
+def test_the_release_that_was_put_here_by_hand_is_not_newer(host: Host) -> None:
+    """On a host that never took one by a record that is no failure."""
+    host.publish(version=release())
+    unchanged(host, "DONE", f"{release()} runs, and nothing is newer")
+    assert not [each for each in host.engine.asked if each.startswith("pull")]
+
+
 def test_a_young_release_is_held_back_until_it_is_told_otherwise(host: Host) -> None:
     """From its first sight on, which is remembered; the outcome is no failure."""
     first, host.now = host.now, datetime.now(UTC)
-    unchanged(host, "DONE", "held back until")
+    unchanged(host, "DONE", "The release 9.1.0 is held back until")
     host.now = first
     unchanged(host, "DONE", "held back until")
     assert host.run(at_once=True)[0] == "DONE"
@@ -573,6 +581,17 @@ def test_only_images_that_run_here_are_fetched(host: Host) -> None:
     fetched = {each.partition("@")[0].rpartition("/")[2] for each in host.engine.asked if each.startswith("pull")}
     assert fetched == {"api", "dispatcher", "validator", "worker"}
     assert named(host) == EVERY
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "1e9", "soon"])
+def test_a_time_in_which_nothing_can_be_well_is_refused(
+    docker: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    """A release that holds would be given up at once."""
+    monkeypatch.setattr(sys, "argv", ["update.py", f"--wait={text}"])
+    with pytest.raises(SystemExit) as end:
+        docker("update").main()
+    assert (end.value.code, f"{text} is no number of seconds" in capsys.readouterr().err) == (2, True)
 
 
 def test_the_project_is_named_as_compose_names_it(docker: Callable[[str], ModuleType]) -> None:
