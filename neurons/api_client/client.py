@@ -13,6 +13,7 @@ import httpx
 from bittensor import http_auth
 from pydantic import BaseModel, ValidationError
 
+from scoring.broken_connections import why_broken
 from scoring.errors import Code, PlatformError
 from scoring.types import Block, EvaluationId, Hotkey, RoundNumber, SubmissionId, Uid
 from voice_api.db.registry import RegistrySnapshot
@@ -358,7 +359,7 @@ class VoiceApi:
                 finally:
                     await response.aclose()
         except httpx.HTTPError as exc:
-            raise ApiUnavailable(f"{address} cannot be reached ({type(exc).__name__})") from exc
+            raise ApiUnavailable(f"{address} cannot be reached ({why_broken(exc)})") from exc
         except TimeoutError as exc:
             raise ApiUnavailable(f"{address} did not end its answer in {self._longest_answer}") from exc
         headers = {name: value for name, value in response.headers.items() if name not in _OF_TRANSFER}

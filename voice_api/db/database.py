@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
+from scoring.broken_connections import why_broken
 from voice_api import tls
 from voice_api.errors import DatabaseBusy, DatabaseUnavailable
 from voice_api.pooler import insist_on_a_session, is_pooled, refuse_a_pooler, without_mark
@@ -222,7 +223,7 @@ def _outage(exc: BaseException) -> DatabaseUnavailable:
     for kind, sentence in _SENTENCES.items():
         if isinstance(exc, kind):
             return DatabaseUnavailable(sentence)
-    why = tls.trouble(exc, "DATABASE_URL") or type(exc).__name__
+    why = tls.trouble(exc, "DATABASE_URL") or why_broken(exc)
     return DatabaseUnavailable(f"PostgreSQL cannot be reached ({why})")
 
 

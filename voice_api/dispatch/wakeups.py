@@ -15,6 +15,7 @@ from rq.utils import as_text
 from rq.worker import BaseWorker
 from rq.worker_registration import clean_worker_registry
 
+from scoring.broken_connections import why_broken
 from voice_api.db.states import QueueName
 from voice_api.errors import RedisUnavailable
 
@@ -97,7 +98,7 @@ def _wakeup(name: QueueName) -> EnqueueData:
 
 
 def _away(cause: redis.RedisError) -> RedisUnavailable:
-    return RedisUnavailable(f"Redis does not serve ({type(cause).__name__})")
+    return RedisUnavailable(f"Redis does not serve ({why_broken(cause)})")
 
 
 def _tidied(queue: Queue) -> int:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from scoring.broken_connections import why_broken
 from voice_api import tls
 from voice_api.errors import RedisUnavailable
 
@@ -35,7 +36,7 @@ def named_outage(url: str) -> Iterator[None]:
     try:
         yield
     except (RedisError, OSError) as exc:
-        why = tls.trouble(exc, "REDIS_URL") or type(exc).__name__
+        why = tls.trouble(exc, "REDIS_URL") or why_broken(exc)
         raise RedisUnavailable(f"Redis does not serve ({why})") from exc
 
 

@@ -17,6 +17,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 import httpcore
 
+from scoring.broken_connections import why_broken
 from scoring.errors import Code, InfrastructureFault
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -161,7 +162,7 @@ def _translated() -> Iterator[None]:
     except _LATE as exc:
         raise HubBroken("the hub takes too long to answer") from exc
     except _BROKEN as exc:
-        raise HubBroken(f"the hub cannot be reached or broke off ({type(exc).__name__})") from exc
+        raise HubBroken(f"the hub cannot be reached or broke off ({why_broken(exc)})") from exc
 
 
 @cache

@@ -16,6 +16,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker.base import WorkerStatus
 
+from scoring.broken_connections import why_broken
 from voice_api.db.states import QueueName, WorkerDuty
 from voice_api.dispatch.wakeups import JOB, NO_LIMIT, speech_queue
 from voice_api.errors import RedisUnavailable
@@ -98,7 +99,7 @@ class WorkLoop:
                 if wakeup.return_value(refresh=True) in IDLE:
                     return
             except RedisError as exc:
-                raise RedisUnavailable(f"Redis cannot be reached ({type(exc).__name__})") from exc
+                raise RedisUnavailable(f"Redis cannot be reached ({why_broken(exc)})") from exc
 
     def heartbeat(self) -> None:
         """Renew RQ's registration during a long evaluation; RQ itself does so between jobs only. Never raises."""
