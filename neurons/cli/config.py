@@ -12,8 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from rich.console import RenderableType
+    from rich.text import Text
+
     from voice_api.settings_origin import SettingView
 
+_TABLE_WIDTH = 120
+"""From how many columns on a table has room for values."""
 app = typer.Typer(invoke_without_command=True)
 Role = Annotated[
     str | None,
@@ -82,19 +87,47 @@ def _document(path: "Path | None", trouble: str, rows: "Sequence[_Row]") -> dict
 
 
 def _show(first: str, rows: "Sequence[_Row]") -> None:
-    from rich.box import SIMPLE_HEAD
     from rich.console import Console
+
+    from scoring.foreign_words import printable
+
+    console = Console()
+    console.print(printable(first), soft_wrap=True, markup=False)
+    console.print(_table(rows) if console.width >= _TABLE_WIDTH else _list(rows))
+
+
+def _table(rows: "Sequence[_Row]") -> "RenderableType":
+    from rich.box import SIMPLE_HEAD
     from rich.table import Column, Table
+
+    names = (Column("in voice.toml", no_wrap=True), Column("in the environment", no_wrap=True))
+    table = Table(*names, Column("value", overflow="fold"), Column("from", no_wrap=True), box=SIMPLE_HEAD)
+    for row in rows:
+        view = row.view
+        table.add_row(view.name, view.variable, _value(view), view.origin.value, style=None if view.is_said else "dim")
+    return table
+
+
+def _list(rows: "Sequence[_Row]") -> "RenderableType":
+    """The same where there is no room for a table: each setting on lines of its own."""
+    from rich.console import Group
+    from rich.padding import Padding
+    from rich.text import Text
+
+    lines: list[RenderableType] = [""]
+    for row in rows:
+        view = row.view
+        style = "" if view.is_said else "dim"
+        lines += [
+            Text.assemble((f"{view.name or view.variable}: ", style), _value(view)),
+            Padding(Text(f"from {view.origin.value}; variable {view.variable}", style), (0, 0, 0, 2)),
+        ]
+    return Group(*lines)
+
+
+def _value(view: "SettingView") -> "Text":
     from rich.text import Text
 
     from scoring.foreign_words import printable
 
-    names = (Column("in voice.toml", no_wrap=True), Column("in the environment", no_wrap=True))
-    table = Table(*names, Column("value", overflow="fold"), "from", box=SIMPLE_HEAD)
-    for row in rows:
-        view = row.view
-        value = Text(printable(view.value)) if view.problem is None else Text(printable(f"{view.value}  ({view.problem})"), "red")
-        table.add_row(view.name, view.variable, value, view.origin.value, style=None if view.is_said else "dim")
-    console = Console()
-    console.print(printable(first), soft_wrap=True, markup=False)
-    console.print(table)
+    return Text(printable(view.value)) if view.problem is None else Text(printable(f"{view.value}  ({view.problem})"), "red")

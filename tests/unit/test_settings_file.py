@@ -198,4 +198,6 @@ def test_it_is_told_where_each_setting_comes_from(tmp_path: Path) -> None:
     assert {each["name"] for each in shown["settings"] if each["problem"]} == {"version_key"}
     people = voice(tmp_path, "config", "show", COLUMNS="200")
     assert f"settings are read from {path}" in people.stdout and "must be set" in people.stdout
-    assert "secret@" not in ended.stdout + people.stdout
+    narrow = voice(tmp_path, "config", "show", COLUMNS="80", VOICE_NETUID="8")
+    assert "\nnetuid: 8" in narrow.stdout and "  from environment; variable VOICE_NETUID" in narrow.stdout
+    assert "secret@" not in ended.stdout + people.stdout + narrow.stdout
