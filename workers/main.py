@@ -29,11 +29,11 @@ from voice_api.db.speeches import Speeches
 from voice_api.db.states import QueueName
 from voice_api.db.submissions import Submissions
 from voice_api.db.validations import Validations
-from voice_api.errors import RedisUnavailable
 from voice_api.keys import ServiceKey, certified, read_certificate
 from voice_api.runtime import reachable
 from voice_api.runtime.disks import show_disks
 from voice_api.runtime.process_metrics import exposed
+from voice_api.runtime.redis_state import outage
 from voice_api.runtime.worker_metrics import WorkerMetrics
 from voice_api.settings import MetricsSettings
 from workers.evaluation.audio_store import EvidenceStore
@@ -196,7 +196,7 @@ def _redis(settings: WorkerSettings) -> Iterator[Redis]:
         try:
             redis.ping()
         except RedisError as exc:
-            raise RedisUnavailable() from exc
+            raise outage(exc) from exc
         yield redis
 
 

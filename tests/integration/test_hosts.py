@@ -28,6 +28,7 @@ from voice_api.db.database import connection_to, open_pool
 from voice_api.db.evaluations import Verdict
 from voice_api.db.queue import EvaluationQueue
 from voice_api.db.states import QueueName
+from voice_api.dispatch.wakeups import WakeUps
 from voice_api.errors import DatabaseUnavailable, RedisUnavailable
 from voice_api.runtime import reachable
 
@@ -140,6 +141,8 @@ async def test_who_is_not_let_in_is_told_why(
         await reachable.check(database, redis_url)
     with pytest.raises(RedisUnavailable, match=why.format("REDIS_URL")):
         await reachable.check_redis(redis)
+    with WakeUps(redis) as wakeups, pytest.raises(RedisUnavailable, match=why.format("REDIS_URL")):
+        wakeups.look()
 
 
 async def test_without_a_certificate_nothing_is_let_in(opened: Door, database_url: str, redis_url: str) -> None:

@@ -383,14 +383,23 @@ def test_a_worker_on_cards_is_a_worker() -> None:
     assert changed == {"name", "image", "env", "resources"}
 
 
-def test_who_exists_once_is_never_two() -> None:
-    """Two validators would set weights with one hotkey, and two pods would share a disk or a secret's life."""
+def test_who_exists_once_is_replaced_and_not_doubled() -> None:
+    """Two validators would set weights with one hotkey, and two pods would share a disk: a new one waits for the old one's end."""
     once = {"validator", "model-queue", "backup", "redis"}
 
     assert {name: (PODS[name]["spec"]["replicas"], PODS[name]["spec"]["strategy"]["type"]) for name in once} == dict.fromkeys(
         once, (1, "Recreate")
     )
     assert EVERY["StatefulSet", "postgres"]["spec"]["replicas"] == 1
+
+
+def test_whoever_is_described_runs() -> None:
+    """At least one of each, and a Deployment is over the pods that it makes."""
+    kept = {name: each["spec"] for name, each in PODS.items() if each["kind"] in {"Deployment", "StatefulSet"}}
+
+    assert min(spec["replicas"] for spec in kept.values()) == 1
+    assert {name: spec["selector"] for name, spec in kept.items()} == {name: {"matchLabels": {"app": name}} for name in kept}
+    assert {name: spec["template"]["metadata"]["labels"]["app"] for name, spec in kept.items()} == {name: name for name in kept}
 
 
 def test_who_is_many_is_on_several_nodes() -> None:

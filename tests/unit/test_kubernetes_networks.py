@@ -77,6 +77,9 @@ def test_who_leads_out_in_compose_leads_out_here(name: str) -> None:
     out = [(peer["ipBlock"], port) for peer, port in _rules(name, "egress") if "ipBlock" in peer]
     leads_out = bool(set(OUTSIDE) & set(service_of(name)["networks"])) or "VOICE_STORE" in environment(name)
 
+    asked = {each: f"voice-subnet/{each}" in _labels(name) for each in (*OUTSIDE, "store")}
+    in_compose = {each: each in service_of(name)["networks"] for each in OUTSIDE}
+    assert asked == in_compose | {"store": "VOICE_STORE" in environment(name)}
     assert {port for _, port in out} == (
         {443, 9944} if "chain" in service_of(name)["networks"] else {443} if leads_out else set()
     )

@@ -15,9 +15,8 @@ from rq.utils import as_text
 from rq.worker import BaseWorker
 from rq.worker_registration import clean_worker_registry
 
-from scoring.broken_connections import why_broken
 from voice_api.db.states import QueueName
-from voice_api.errors import RedisUnavailable
+from voice_api.runtime.redis_state import outage
 
 JOB = "workers.jobs.evaluate_next"
 """By name: this folder does not import the workers."""
@@ -69,7 +68,7 @@ class WakeUps:
             self._redis.set(_MARK, 1)
             return emptied, sum(_tidied(queue) for queue in (*self._queues.values(), *self._speeches.values()))
         except redis.RedisError as exc:
-            raise _away(exc) from exc
+            raise outage(exc) from exc
 
     def top_up(self, name: QueueName, due: int, live: int = 0, *, speech: bool = False) -> int:
         """Enqueue as many wake-ups as `missing` finds, and return their number.
@@ -84,7 +83,7 @@ class WakeUps:
             for first in range(0, needed, _AT_ONCE):
                 queue.enqueue_many([_wakeup(name)] * min(_AT_ONCE, needed - first))
         except redis.RedisError as exc:
-            raise _away(exc) from exc
+            raise outage(exc) from exc
         return needed
 
 
@@ -95,10 +94,6 @@ def missing(due: int, workers: int, waiting: int) -> int:
 
 def _wakeup(name: QueueName) -> EnqueueData:
     return Queue.prepare_data(JOB, args=(name.value,), timeout=NO_LIMIT, result_ttl=_RESULT_SECONDS, failure_ttl=_FAILURE_SECONDS)
-
-
-def _away(cause: redis.RedisError) -> RedisUnavailable:
-    return RedisUnavailable(f"Redis does not serve ({why_broken(cause)})")
 
 
 def _tidied(queue: Queue) -> int:

@@ -28,6 +28,11 @@ class RedisState:
     """Whether a store of nonces was begun since it was last emptied."""
 
 
+def outage(error: Exception) -> RedisUnavailable:
+    """What an error of the driver means, without the address, which may hold a password; why, where that lies with certificates."""
+    return RedisUnavailable(f"Redis does not serve ({tls.trouble(error, 'REDIS_URL') or why_broken(error)})")
+
+
 @contextmanager
 def named_outage(url: str) -> Iterator[None]:
     """Inside, a Redis that cannot be asked is RedisUnavailable, which says why where that lies with its certificates."""
@@ -36,8 +41,7 @@ def named_outage(url: str) -> Iterator[None]:
     try:
         yield
     except (RedisError, OSError) as exc:
-        why = tls.trouble(exc, "REDIS_URL") or why_broken(exc)
-        raise RedisUnavailable(f"Redis does not serve ({why})") from exc
+        raise outage(exc) from exc
 
 
 async def redis_state(url: str, patience: timedelta) -> RedisState:

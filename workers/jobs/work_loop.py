@@ -16,10 +16,9 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker.base import WorkerStatus
 
-from scoring.broken_connections import why_broken
 from voice_api.db.states import QueueName, WorkerDuty
 from voice_api.dispatch.wakeups import JOB, NO_LIMIT, speech_queue
-from voice_api.errors import RedisUnavailable
+from voice_api.runtime.redis_state import outage
 from workers.jobs.drain import Drain
 from workers.jobs.wakeup import IDLE
 from workers.jobs.wakeup_job import WakeUpJob
@@ -99,7 +98,7 @@ class WorkLoop:
                 if wakeup.return_value(refresh=True) in IDLE:
                     return
             except RedisError as exc:
-                raise RedisUnavailable(f"Redis cannot be reached ({why_broken(exc)})") from exc
+                raise outage(exc) from exc
 
     def heartbeat(self) -> None:
         """Renew RQ's registration during a long evaluation; RQ itself does so between jobs only. Never raises."""
@@ -116,4 +115,5 @@ class WorkLoop:
         except RedisError as exc:
             if burst:
                 raise
-            log.warning("Redis is away", error=type(exc).__name__)
+            away = outage(exc)
+            log.warning("Redis is away", code=away.code, detail=away.detail)
