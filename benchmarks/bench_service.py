@@ -13,10 +13,8 @@ import os
 import platform
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -33,9 +31,7 @@ from benchmarks.service_jobs import through_rq, through_the_service
 from benchmarks.service_pages import pages
 from benchmarks.service_pooler import pooler
 from benchmarks.service_scale import ScalePoint, as_rows, scale
-from neurons.chain import wallets
-from neurons.localnet.services import pick_port, start_postgres, start_redis
-from tests.builders.processes import Processes
+from neurons.localnet.services import pick_port
 from voice_api.db.database import open_pool
 
 SECTIONS = ("reads", "pages", "writes", "jobs", "scale", "pooler", "large")
@@ -270,18 +266,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=SECTIONS)
     parser.add_argument("--out", type=Path, help="where what was measured of many workers is kept")
     options = parser.parse_args()
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="voice-bench-")))
-        (folder / "logs").mkdir()
-        postgres, redis = start_postgres(folder / "postgres", durable=False), start_redis(folder / "redis")
-        stack.callback(postgres.stop)
-        stack.callback(redis.stop)
-        processes = Processes(folder / "logs")
-        stack.callback(processes.stop)
-        wallet = wallets.create("bench", "default", folder / "wallets")
-        rows = asyncio.run(
-            measure(Bed(folder=folder, postgres=postgres.url, redis=redis.url, processes=processes, wallet=wallet), options)
-        )
+    with Bed.standing("voice-bench-") as bed:
+        rows = asyncio.run(measure(bed, options))
     if options.json:
         print(json.dumps({"where": where(), "rows": [asdict(row) for row in rows]}))  # noqa: T201
         return

@@ -2,8 +2,11 @@
 
 import asyncio
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit, urlunsplit
 
 import bittensor as bt
@@ -11,7 +14,8 @@ import psutil
 
 from benchmarks.service_client import fetch, get
 from benchmarks.service_data import fill
-from neurons.localnet.services import pick_port
+from neurons.chain import wallets
+from neurons.localnet.services import pick_port, start_postgres, start_redis
 from tests.builders.processes import Processes
 from voice_api.db import migrate
 from voice_api.db.database import connection_to
@@ -65,6 +69,21 @@ class Bed:
             "VOICE_API_WRITERS": self.hotkey,
             **rates,
         }
+
+    @classmethod
+    @contextmanager
+    def standing(cls, prefix: str) -> Iterator["Bed"]:
+        """One with servers of its own in a temporary folder, for as long as the context lasts."""
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix=prefix)))
+            (folder / "logs").mkdir()
+            postgres, redis = start_postgres(folder / "postgres", durable=False), start_redis(folder / "redis")
+            stack.callback(postgres.stop)
+            stack.callback(redis.stop)
+            processes = Processes(folder / "logs")
+            stack.callback(processes.stop)
+            wallet = wallets.create("bench", "default", folder / "wallets")
+            yield cls(folder=folder, postgres=postgres.url, redis=redis.url, processes=processes, wallet=wallet)
 
     async def make(self, name: str, submissions: int, samples: int) -> None:
         """A database at the newest schema, filled to a size."""

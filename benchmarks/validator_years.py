@@ -3,10 +3,7 @@
 import logging
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import structlog
@@ -17,11 +14,8 @@ from benchmarks.service_client import fetch, get, load
 from benchmarks.targets import MOST_FILL_SECONDS, MOST_REQUESTS, MOST_TICK_SECONDS
 from benchmarks.validator_history import History, fill, hotkey_of
 from benchmarks.validator_ticks import TickCost, ValidatorBench, queue_tick
-from neurons.chain import wallets
-from neurons.localnet.services import start_postgres, start_redis
 from scoring.competition import load as load_rules
 from scoring.types import RoundNumber
-from tests.builders.processes import Processes
 from voice_api.db.database import open_pool
 from voice_api.runtime.redis_state import EPOCH
 
@@ -85,16 +79,7 @@ class YearsCost:
 async def years(history: History) -> YearsCost:
     """Make the history, play rounds on it, and read what people read."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))  # a tick says what it did
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(TemporaryDirectory(prefix="voice-bench-")))
-        (folder / "logs").mkdir()
-        postgres, redis = start_postgres(folder / "postgres", durable=False), start_redis(folder / "redis")
-        stack.callback(postgres.stop)
-        stack.callback(redis.stop)
-        processes = Processes(folder / "logs")
-        stack.callback(processes.stop)
-        wallet = wallets.create("bench", "default", folder / "wallets")
-        bed = Bed(folder=folder, postgres=postgres.url, redis=redis.url, processes=processes, wallet=wallet)
+    with Bed.standing("voice-bench-") as bed:
         return await _measured(bed, history)
 
 

@@ -7,21 +7,16 @@ becomes meanwhile.
 import asyncio
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from benchmarks.load.plan import FleetPlan, LoadPlan, Timing
 from benchmarks.load.rows import Row
 from benchmarks.load.simulation import PlayedRows, p95, play_rows
 from benchmarks.service_bed import Bed
 from benchmarks.service_scale import ScaleBed, a_commitment, a_worker, alive
-from neurons.chain import wallets
-from neurons.localnet.services import start_postgres, start_redis
 from scoring.types import RoundNumber
-from tests.builders.processes import Processes, Workers
+from tests.builders.processes import Workers
 from voice_api.db.database import open_pool
 from voice_api.db.operations import Watch
 from voice_api.db.states import QueueName
@@ -53,16 +48,7 @@ class Compared:
 
 def compare() -> list[Compared]:
     """Both runs, one after the other."""
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(TemporaryDirectory(prefix="voice-load-")))
-        (folder / "logs").mkdir()
-        postgres, redis = start_postgres(folder / "postgres", durable=False), start_redis(folder / "redis")
-        stack.callback(postgres.stop)
-        stack.callback(redis.stop)
-        processes = Processes(folder / "logs")
-        stack.callback(processes.stop)
-        wallet = wallets.create("bench", "default", folder / "wallets")
-        bed = Bed(folder=folder, postgres=postgres.url, redis=redis.url, processes=processes, wallet=wallet)
+    with Bed.standing("voice-load-") as bed:
         makespan, ages, failures = asyncio.run(really(bed))
     paper = on_paper(SECONDS)
     return [

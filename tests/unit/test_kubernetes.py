@@ -31,7 +31,6 @@ from tests.builders.cluster import (
     spec_of,
 )
 from tests.builders.kustomize import pod_of
-from tests.builders.process_numbers import registries
 from workers.sandbox.limits import WORKER_BYTES
 
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
@@ -45,7 +44,6 @@ FILES = {"VOICE_COMPETITION", "VOICE_DEVCHAIN", "VOICE_STANDARD_PINS"}
 S3 = {"VOICE_STORE_ENDPOINT", "VOICE_STORE_REGION"}
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 STORE_KEYS = {"voice_store_access_key", "voice_store_secret_key"}
-SHOWN = {name for registry in registries().values() for name in registry._names_to_collectors}
 
 
 def test_it_is_the_stack_of_compose() -> None:
@@ -423,29 +421,6 @@ def test_a_node_can_always_be_emptied() -> None:
 
     assert set(budgets) == {"api", "dispatcher", "worker", "worker-gpu"}
     assert budgets == {name: {"maxUnavailable": 1, "selector": {"matchLabels": {"app": name}}} for name in budgets}
-
-
-def test_the_autoscaler_asks_for_numbers_that_are_shown() -> None:
-    """Each of its metrics is one that the adapter's rules make, of numbers that the API shows, with their labels."""
-    rules = yaml.safe_load((K8S / "autoscale" / "adapter-rules.yml").read_text(encoding="utf-8"))["rules"]["external"]
-    asked = [each["external"] for each in EVERY["HorizontalPodAutoscaler", "worker"]["spec"]["metrics"]]
-
-    assert {each["metric"]["name"] for each in asked} == {rule["name"]["as"] for rule in rules}
-    assert {next(iter(re.findall(r"\w+", rule["seriesQuery"]))) for rule in rules} <= SHOWN
-    assert all(each["metric"]["selector"] == {"matchLabels": {"queue": "cpu"}} for each in asked)
-    assert all("by (queue)" in rule["metricsQuery"] and "<<.LabelMatchers>>" in rule["metricsQuery"] for rule in rules)
-
-
-def test_the_autoscaler_leaves_a_worker_its_time() -> None:
-    """It takes one away at a time, and waits longer than a worker drains; what it decides is not undone by the next `apply`."""
-    down = EVERY["HorizontalPodAutoscaler", "worker"]["spec"]["behavior"]["scaleDown"]
-    [policy] = down["policies"]
-    [scaled] = [
-        each for each in RENDERED["overlays/autoscaled"] if (each["kind"], each["metadata"]["name"]) == ("Deployment", "worker")
-    ]
-
-    assert (policy["value"], policy["periodSeconds"] > spec_of("worker")["terminationGracePeriodSeconds"]) == (1, True)
-    assert "replicas" not in scaled["spec"]
 
 
 def test_an_overlay_changes_little() -> None:
