@@ -6,7 +6,8 @@ that need more to reach a package index. Its data lie in .voice/compose-check an
 weights are on the chain, no hostile guest gets out of a worker's container, the model's sound is heard by way of the listening page, the
 worker for speech says a sentence in its voice, the API shows its numbers to the inside alone, Caddy answers for it with TLS, Prometheus
 hears every process and an alert reaches a pager, old sounds could be cleared away, the doctor of each role finds nothing that fails, a
-backup comes back whole, nothing stands in the way of an upgrade, each container is well, and nothing is left of the stack. Of others'
+backup comes back whole, nothing stands in the way of an upgrade, a second host comes in by the door, judges alone, drains and is shut
+out, each container is well, and nothing is left of the stack. Of others'
 images that no registry gives a program of this host takes the place; where there is none either, that is left out, and a line says so.
 """
 
@@ -28,6 +29,7 @@ from types import FrameType
 
 import httpx
 from edge_checks import WORKERS, check_caddy, check_observers, write_watchers
+from hosts_check import check_second_host, two_hosts
 from images import build, services
 from stack import PROFILES, ROOT, CheckFailed, Engine, Stack, answers, console, execute, find_engine, until
 from stack_checks import (
@@ -139,10 +141,11 @@ def _settings(api: int, http: int, https: int, alerts: int) -> dict[str, str]:
 
 
 @contextmanager
-def running(stack: Stack, left_out: Container[str]) -> Iterator[None]:
-    """The stack, up but for what is left out; its logs kept and all of it taken down whatever happens."""
-    started = time.monotonic()
-    stack.down()  # what a killed check left
+def running(stack: Stack, *more: Stack, left_out: Container[str]) -> Iterator[None]:
+    """The stack, up but for what is left out; its logs, and those of `more` that others start, kept; all taken down whatever happens."""
+    started, every = time.monotonic(), (*more, stack)
+    for each in every:
+        each.down()  # what a killed check left
     try:
         stack.up(*STORES)
         for container in stack.containers():
@@ -154,8 +157,10 @@ def running(stack: Stack, left_out: Container[str]) -> Iterator[None]:
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half a stack
         console.print(f"taking it down; the logs are in {LOGS}")
-        stack.save_logs(LOGS)
-        stack.down()
+        shutil.rmtree(LOGS, ignore_errors=True)
+        for each in every:
+            each.save_logs(LOGS)
+            each.down()
         shutil.rmtree(DATA)
         console.print("no container is left")
 
@@ -201,7 +206,8 @@ def check(engine: Engine, flags: list[str], *, update: bool) -> None:
     miner, environment = settle(engine)
     stack = Stack(engine, {**environment, **{f"VOICE_CHECK_{name.upper()}": images.get(name, "none") for name in STAND_INS}})
     url = f"http://{environment['VOICE_PUBLISH']}"
-    with running(stack, left_out=STAND_INS.keys() - images.keys()):
+    hosts = two_hosts(engine, flags, stack.environment, DATA)
+    with running(stack, *reversed(hosts), left_out=STAND_INS.keys() - images.keys()):
         until("the API is ready", _READY_SECONDS, lambda: is_ready(url))
         seen = asyncio.run(follow(url, Hotkey(environment["VOICE_API_HOTKEY"]), miner))
         view = seen.miner(MINER)
@@ -213,21 +219,28 @@ def check(engine: Engine, flags: list[str], *, update: bool) -> None:
         for container in stack.containers():
             if not any(name in container for name in ONE_SHOT):
                 until(f"{container} is well", _HEALTHY_SECONDS, partial(stack.is_well, container))
-        check_packages(stack)
-        check_walls(stack)
-        check_listening(stack, url)
-        check_speech(stack, url)
-        check_numbers(stack, url)
-        if "caddy" in images:
-            check_caddy(stack, *(_at_localhost(environment[name]) for name in ("VOICE_HTTPS", "VOICE_HTTP")))
-        if {"prometheus", "alertmanager"} <= images.keys():
-            check_observers(stack)
-        check_prune(stack)
-        check_doctor(stack)
-        check_backup(stack)
-        check_upgrade(stack)
+        _look_at(stack, images, url)
         if update:
             check_update(stack, DATA / "host")
+        elif hosts:  # else it would find the stack of another release
+            check_second_host(hosts, DATA, url, _numbers_of_users(engine))
+
+
+def _look_at(stack: Stack, images: Container[str], url: str) -> None:
+    """Every check of one host's stack; raises CheckFailed."""
+    check_packages(stack)
+    check_walls(stack)
+    check_listening(stack, url)
+    check_speech(stack, url)
+    check_numbers(stack, url)
+    if "caddy" in images:
+        check_caddy(stack, *(_at_localhost(stack.environment[name]) for name in ("VOICE_HTTPS", "VOICE_HTTP")))
+    if "prometheus" in images and "alertmanager" in images:
+        check_observers(stack)
+    check_prune(stack)
+    check_doctor(stack)
+    check_backup(stack)
+    check_upgrade(stack)
 
 
 def _at_localhost(published: str) -> str:

@@ -3,7 +3,6 @@
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -14,6 +13,7 @@ from rich.console import Console
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = "voice-check"
+FILES = ("docker-compose.yml", "docker/compose.check.yml")
 PROFILES = ("speech", "edge", "observe")
 """What the check runs beside the stack's processes."""
 _COMMAND_SECONDS = 300.0
@@ -70,11 +70,14 @@ class Stack:
 
     engine: Engine
     environment: Mapping[str, str]
+    project: str = PROJECT
+    files: tuple[str, ...] = FILES
+    """By their paths in the repository."""
 
     def compose(self, *arguments: str, profiles: tuple[str, ...] = PROFILES) -> str:
         """Run a compose command on the project, with some of its profiles; raises CheckFailed."""
-        files = ("--file", str(ROOT / "docker-compose.yml"), "--file", str(ROOT / "docker" / "compose.check.yml"))
-        named = ("--project-name", PROJECT, *files, *(part for profile in profiles for part in ("--profile", profile)))
+        files = (part for file in self.files for part in ("--file", str(ROOT / file)))
+        named = ("--project-name", self.project, *files, *(part for profile in profiles for part in ("--profile", profile)))
         return execute((*self.engine.compose, *named, *arguments), self.environment)
 
     def up(self, *arguments: str) -> None:
@@ -87,7 +90,7 @@ class Stack:
 
     def containers(self) -> list[str]:
         """The names of the project's containers, ended ones too."""
-        label = f"label=com.docker.compose.project={PROJECT}"
+        label = f"label=com.docker.compose.project={self.project}"
         listed = execute((self.engine.name, "ps", "--all", "--filter", label, "--format", "{{.Names}}"), self.environment)
         return sorted(listed.split())
 
@@ -119,9 +122,8 @@ class Stack:
         return status.strip() == "healthy"
 
     def save_logs(self, folder: Path) -> None:
-        """Keep what each container printed, in place of what the folder held."""
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        """Keep what each container printed."""
+        folder.mkdir(parents=True, exist_ok=True)
         for name in self.containers():
             with (folder / f"{name}.log").open("wb") as log:
                 subprocess.run((self.engine.name, "logs", name), stdout=log, stderr=log, timeout=60, check=False)

@@ -42,7 +42,7 @@ def others(engine: Engine, flags: list[str]) -> Mapping[str, str]:
     found = {}
     for service, stand_in in STAND_INS.items():
         image = local(services()[service]["image"])
-        if _is_had(engine, flags, image):
+        if is_had(engine, flags, image):
             found[service] = image
         elif programs := stand_in.programs():
             _build_stand_in(engine, flags, stand_in, programs)
@@ -53,7 +53,8 @@ def others(engine: Engine, flags: list[str]) -> Mapping[str, str]:
     return found
 
 
-def _is_had(engine: Engine, flags: list[str], image: str) -> bool:
+def is_had(engine: Engine, flags: list[str], image: str) -> bool:
+    """Whether an image is here, or was pulled now."""
     if answers(engine.name, "image", "inspect", image):
         return True
     if NEVER_PULL in flags:
@@ -78,6 +79,13 @@ def _build_stand_in(engine: Engine, flags: list[str], stand_in: StandIn, program
             lines.append(f"COPY reads {stand_in.reads}")
         (Path(folder) / "Dockerfile").write_text("\n".join(lines) + "\n", encoding="ascii")
         execute((*engine.build, *flags, "--tag", stand_in.name, folder), limit=BUILD_SECONDS)
+
+
+def build_lines(engine: Engine, flags: list[str], name: str, *lines: str) -> None:
+    """Build an image of a few lines after the base's; raises CheckFailed."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "Dockerfile").write_text("\n".join((f"FROM {BASE}", *lines)) + "\n", encoding="ascii")
+        execute((*engine.build, *flags, "--tag", name, folder), limit=BUILD_SECONDS)
 
 
 def _of_package() -> Mapping[str, Path]:
