@@ -256,6 +256,14 @@ def test_a_record_may_come_from_a_pipe(source: Path, monkeypatch: pytest.MonkeyP
     sys.stdin.close()
 
 
+def test_what_a_record_says_moves_no_terminal(source: Path) -> None:
+    """Whoever stole the release key writes what changes, too."""
+    signer = ServiceKey.at(source / "k")
+    (source / "bad.json").write_text(signed(record(signer, notes={"For all": "one\ntwo \x1b[2J"}), signer.sign))
+    ended = voice(source, "verify", "bad.json", "--running", "0.0.1", VOICE_RELEASE_KEY=signer.address, VOICE_HOLD_BACK_HOURS="0")
+    assert (ended.returncode, "\x1b" in ended.stdout, "\nFor all\none\ntwo " in ended.stdout) == (0, False, True), ended
+
+
 @pytest.mark.parametrize(
     ("text", "mode", "words"),
     [

@@ -78,6 +78,7 @@ def verify(
     from neurons.release import hold_back
     from neurons.release.record import read_signed, text_of
     from neurons.settings import ReleaseSettings
+    from scoring.foreign_words import printable
     from voice_api import keys
     from voice_api.db.database import release
 
@@ -91,7 +92,7 @@ def verify(
     lines = [
         f"{record.version} may be taken: published {text_of(record.published_at)}, signed by {record.signer}",
         *(f"{name}: {image}" for name, image in sorted(record.images.items())),
-        *(f"\n{kind}\n{note}" for kind, note in record.notes.items()),
+        *(f"\n{printable(kind)}\n{printable(note, lines=True)}" for kind, note in record.notes.items()),
     ]
     answer(as_json, record.model_dump(mode="json"), lambda: typer.echo("\n".join(lines)))
 
