@@ -90,6 +90,11 @@ class Authority:
         """Every certificate that a host was given."""
         return sorted((self.folder / "issued").glob(f"{name}.*.crt"))
 
+    def is_for(self, certificate: Path, name: str, *, is_address: bool) -> bool:
+        """Whether a certificate is for a host of this name, or of this address."""
+        asked = "-checkip" if is_address else "-checkhost"
+        return "does match certificate" in self._openssl("x509", "-in", str(certificate), "-noout", asked, name)
+
     def revoke(self, certificate: Path) -> None:
         """Put a certificate on the list; one that is on it stays."""
         try:

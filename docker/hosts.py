@@ -21,6 +21,8 @@ from authority import AUTHORITY_DAYS, Authority, HostsError
 from make_secrets import SUBNET, NoAccessLists, Readers
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?", re.ASCII)
+_MAIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
+_MOST_DAYS = 36_500
 _BYTES = 32
 _PORTS = (5433, 6380)
 """The door's, for PostgreSQL and for Redis."""
@@ -32,6 +34,9 @@ _STORE_KEYS = ("voice_store_access_key", "voice_store_secret_key")
 def add(folder: Path, name: str, main: str, readers: Readers, days: int) -> None:
     """Make what a host needs, where it is missing, and what the door reads."""
     _checked(name)
+    _checked_main(main)
+    if not 0 <= days <= _MOST_DAYS:
+        raise HostsError(f"--days {days}: a certificate holds for 0 to {_MOST_DAYS} days.")
     _read(folder / "redis_password", "docker/make_secrets.py makes it")
     redis = folder / "redis_hosts_password"
     if not redis.exists():
@@ -76,9 +81,13 @@ def _urls(name: str, main: str, password: str, redis: str) -> tuple[tuple[str, s
 
 def _open_door(authority: Authority, door: Path, main: str, readers: Readers) -> None:
     door.mkdir(mode=0o700, exist_ok=True)
+    is_address = _is_address(main)
     if not (door / "door.pem").exists():
-        kind = "IP" if _is_address(main) else "DNS"
+        kind = "IP" if is_address else "DNS"
         _write(door / "door.pem", "".join(authority.sign("door", main, AUTHORITY_DAYS, f"{kind}:{main}")))
+    elif not authority.is_for(door / "door.pem", main, is_address=is_address):
+        why = f"The door's certificate is for another name than {main}: say --main as before"
+        raise HostsError(f"{why}, or delete {door / 'door.pem'} and {door.parent / 'hosts'}, and add every host again.")
     _write(door / "ca.crt", (authority.folder / "ca.crt").read_text(encoding="ascii"))
     _write(door / "ca.crl", authority.revoked())
     for path in (door, *door.iterdir()):
@@ -116,8 +125,10 @@ def pack(folder: Path, name: str, out: Path) -> None:
 
 def unpack(file: Path, folder: Path, readers: Readers) -> str:
     """Put a packed file's parts where compose.worker.yml reads them, in place of those of an earlier one; the host's name."""
+    if (folder / "authority").exists() or (folder / "postgres_password").exists():
+        raise HostsError(f"{folder} is the main host's: unpack {file} on the host that it is for, or name another --folder.")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tarfile.open(file) as packed:
+    with _opened(file) as packed:
         for member in packed.getmembers():
             target = folder / member.name
             if not member.isfile() or not target.resolve().is_relative_to(folder.resolve()):
@@ -131,9 +142,24 @@ def unpack(file: Path, folder: Path, readers: Readers) -> str:
     return str(urlsplit((folder / "database_url").read_text(encoding="ascii")).username).removeprefix("worker-")
 
 
+def _opened(file: Path) -> tarfile.TarFile:
+    try:
+        return tarfile.open(file)
+    except FileNotFoundError as exc:
+        raise HostsError(f"There is no file {file}: `hosts.py pack NAME` makes it on the main host.") from exc
+    except tarfile.TarError as exc:
+        raise HostsError(f"{file} is nothing that `hosts.py pack` writes: copy it here again.") from exc
+
+
 def _checked(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise HostsError(f"{name!r} is no name of a host here: small letters, digits and dashes within, 40 at most.")
+
+
+def _checked_main(main: str) -> None:
+    is_name = _MAIN.fullmatch(main) is not None and not main.replace(".", "").isdigit()
+    if not (is_name or _is_address(main)):
+        raise HostsError(f"--main {main!r} is no name and no address: say it without scheme and port, as main.example.org.")
 
 
 def _is_address(main: str) -> bool:

@@ -132,6 +132,12 @@ def test_a_file_that_somebody_else_packed_writes_nothing_elsewhere(hosts: Module
     ("arguments", "said"),
     [
         pytest.param(("add", "GPU 7", "--main", "m"), "is no name of a host here: small letters", id="name"),
+        pytest.param(("add", "cpu-1", "--main", "https://m.example.org"), "without scheme and port", id="a URL"),
+        pytest.param(("add", "cpu-1", "--main", "m.example.org:5433"), "without scheme and port", id="a port"),
+        pytest.param(("add", "cpu-1", "--main", "10.0.0.300"), "is no name and no address", id="no address"),
+        pytest.param(("add", "cpu-1", "--main", "m", "--days=-1"), "holds for 0 to 36500 days", id="no days"),
+        pytest.param(("unpack", "none.tar"), "There is no file none.tar: `hosts.py pack NAME` makes it", id="nothing to unpack"),
+        pytest.param(("unpack", __file__), "is nothing that `hosts.py pack` writes", id="another file"),
         pytest.param(("revoke", "gpu-07"), "No host gpu-07 was ever added", id="nobody"),
         pytest.param(("pack", "gpu-07"), r"`hosts.py add gpu-07` makes it", id="not added"),
     ],
@@ -143,6 +149,28 @@ def test_what_is_missing_is_said(
     monkeypatch.setattr(sys, "argv", ["hosts.py", *arguments, "--folder", str(secrets)])
     with pytest.raises(SystemExit, match=said):
         hosts.main()
+
+
+def test_the_door_has_one_name(hosts: ModuleType, secrets: Path) -> None:
+    """A host that is told another one would trust no door; which it is stays, as a name or as an address."""
+    for main, other in (("m.example.org", "n.example.org"), ("fd00::7", "fd00::8")):
+        hosts.add(secrets, "cpu-1", main, hosts.Readers(), 30)
+        hosts.add(secrets, "cpu-2", main, hosts.Readers(), 30)
+        with pytest.raises(hosts.HostsError, match=f"is for another name than {other}: say --main as before"):
+            hosts.add(secrets, "cpu-3", other, hosts.Readers(), 30)
+        assert not (secrets / "hosts" / "cpu-3").exists()
+        (secrets / "door" / "door.pem").unlink()
+
+
+def test_the_main_hosts_own_secrets_are_not_written_over(hosts: ModuleType, secrets: Path, tmp_path: Path) -> None:
+    """What is packed has a `database_url` as well, which is the owner's there."""
+    hosts.add(secrets, "cpu-1", "m", hosts.Readers(), 30)
+    (secrets / "hosts" / "cpu-1" / "host" / "service.cert.json").write_text("{}", encoding="ascii")
+    (secrets / "database_url").write_text("the owner's", encoding="ascii")
+    hosts.pack(secrets, "cpu-1", tmp_path / "cpu-1.tar")
+    with pytest.raises(hosts.HostsError, match=r"is the main host's: unpack .* on the host that it is for"):
+        hosts.unpack(tmp_path / "cpu-1.tar", secrets, hosts.Readers())
+    assert (secrets / "database_url").read_text(encoding="ascii") == "the owner's"
 
 
 def test_a_host_without_a_certified_service_key_is_not_packed(hosts: ModuleType, secrets: Path, tmp_path: Path) -> None:
