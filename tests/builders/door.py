@@ -1,6 +1,5 @@
 """The main host's door, run for real before a PostgreSQL and a Redis of this machine, with what docker/hosts.py makes."""
 
-import os
 import re
 import shutil
 import signal
@@ -21,7 +20,7 @@ from neurons.localnet.services import pick_port
 from voice_api.runtime.process_end import die_with_parent
 
 ROOT = Path(__file__).parents[2]
-PROGRAM = shutil.which("haproxy", path=f"/usr/sbin:{os.defpath}")
+PROGRAM = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
 """None where Debian's package `haproxy` is not installed."""
 MISSING = "Debian's package haproxy is not installed, or openssl"
 IS_HERE = PROGRAM is not None and shutil.which("openssl") is not None

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit, urlunsplit
 from neurons.localnet.services import pick_port
 from voice_api.runtime.process_end import die_with_parent
 
-PROGRAM = shutil.which("pgbouncer", path=f"/usr/sbin:{os.defpath}")
+PROGRAM = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
 """None where Debian's package `pgbouncer` is not installed."""
 _START_SECONDS = 10.0
 _STOP_SECONDS = 5.0
