@@ -1,10 +1,11 @@
 """Who may talk to whom in docker/k8s: the edges of docker-compose.yml's networks, and no other."""
 
+import ipaddress
 from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any
 
-from tests.builders.cluster import EVERY, PODS, container_of, each_pod, environment, service_of
+from tests.builders.cluster import EVERY, PODS, RENDERED, container_of, each_pod, environment, service_of
 from tests.builders.kustomize import pod_of
 
 OUTSIDE = ("chain", "hub")
@@ -29,7 +30,8 @@ def _rules(name: str, direction: str) -> Iterator[tuple[dict[str, Any], int]]:
     peers = {"ingress": "from", "egress": "to"}[direction]
     for (kind, _), each in EVERY.items():
         if kind == "NetworkPolicy" and _selects(each["spec"]["podSelector"], _labels(name)):
-            for rule in each["spec"].get(direction, []):
+            asked = direction.capitalize() in each["spec"]["policyTypes"]  # or its rules count for nothing
+            for rule in each["spec"].get(direction, []) if asked else []:
                 yield from ((peer, port["port"]) for peer, port in product(rule[peers], rule["ports"]))
 
 
@@ -117,3 +119,14 @@ def test_from_outside_come_the_proxy_and_prometheus(name: str) -> None:
     )
     assert ("VOICE_METRICS_PORT" in environment(name)) is shows
     assert ({"name": "metrics", "containerPort": 9100} in container_of(name).get("ports", [])) is shows
+
+
+def test_a_database_outside_is_in_one_private_network() -> None:
+    """As the overlay comes, until an operator names another: nobody who may ask the database may ask the internet by that."""
+    policies = {
+        each["metadata"]["name"]: each for each in RENDERED["overlays/external-postgres"] if each["kind"] == "NetworkPolicy"
+    }
+    [rule] = policies["database-clients"]["spec"]["egress"]
+    [network] = [ipaddress.ip_network(peer["ipBlock"]["cidr"]) for peer in rule["to"]]
+
+    assert (network.is_private, network.prefixlen, rule["ports"]) == (True, 24, [{"port": 5432}])
