@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 import pytest
 import typer.main
+import typer.rich_utils
 import yaml
-from bittensor.cli.main import app as btcli
 from bittensor.settings import resolve_endpoint
+from typer._click.exceptions import NoArgsIsHelpError
 
 from neurons.cli.main import app
 from tests.contract.conftest import NodeSettings
@@ -27,8 +28,15 @@ ALIASES = {str(field.validation_alias) for field in NodeSettings.model_fields.va
 
 @cache
 def command_line(name: str) -> Any:
-    """All commands of a program, which take a second to be made."""
-    return typer.main.get_command({"voice": app, "btcli": btcli}[name])
+    """All commands of a program, which take a second to be made. The SDK's changes typer's looks and statuses for every program."""
+    if name == "voice":
+        return typer.main.get_command(app)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(NoArgsIsHelpError, "exit_code", NoArgsIsHelpError.exit_code)
+        for style in filter(str.isupper, vars(typer.rich_utils)):
+            patch.setattr(typer.rich_utils, style, getattr(typer.rich_utils, style))
+        from bittensor.cli.main import app as btcli
+    return typer.main.get_command(btcli)
 
 
 def test_the_image_is_pinned_and_the_node_confined() -> None:
