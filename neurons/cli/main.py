@@ -1,5 +1,6 @@
 """The `voice` command: the one place that composes processes from their parts. Everything heavy is imported inside its command."""
 
+import errno
 import os
 import sys
 from functools import partial
@@ -10,7 +11,7 @@ import typer
 
 from neurons.cli.commands import COMMANDS
 from neurons.cli.lazy import LazyGroup
-from scoring.errors import Code, VoiceError, with_advice
+from scoring.errors import Code, PlatformError, VoiceError, with_advice
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -64,6 +65,9 @@ def voice(
         context.obj(context)
 
 
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
+
 def main() -> None:
     """Run the command line: logs go to standard error, where an error is one line that names it and says what to do.
 
@@ -74,10 +78,15 @@ def main() -> None:
         sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 - open until the end
     try:
         status = app(standalone_mode=False, obj=partial(_begin, given))
+        sys.stdout.flush()
     except (typer.TyperException, VoiceError) as error:
         _fail(error, given)
     except _invalid_settings() as error:
         _fail(error, given)
+    except OSError as error:
+        if error.errno not in _NO_SPACE:
+            raise
+        _fail(PlatformError(Code.DISK_FULL, f"{error.filename or 'what was printed'}: {error.strerror}"), given)
     except (KeyboardInterrupt, typer.Abort):  # the second: a question was answered with no
         status = 130
     sys.exit(status)

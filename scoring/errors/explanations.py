@@ -208,6 +208,9 @@ EXPLANATIONS: dict[Code, Explanation] = {
     Code.COMPETITION_EXPIRED: Explanation(
         "The competition's rules have ended.", "Install the release with the next version of the competition, and start again."
     ),
+    Code.DISK_FULL: Explanation(
+        "There is no space left where the command writes.", "Make room, or write elsewhere; then give it again."
+    ),
     Code.RECEIPT_INVALID: Explanation("The receipt does not hold.", "Do not count it; the message says what is wrong."),
     Code.AUDIO_MISSING: Explanation("The audio of a sample is not in the store.", "Name the store with --store, or VOICE_STORE."),
     Code.AUDIO_INVALID: Explanation(

@@ -1,10 +1,14 @@
 """The command line in bad weather: one line that says what and what to do, a status that is not 0, and no traceback."""
 
+import errno
+import io
+import os
+import sys
 from pathlib import Path
 
 import pytest
 
-from neurons.cli.main import print_traceback
+from neurons.cli.main import main, print_traceback
 from scoring.errors import Code, VoiceError
 from tests.builders.command_line import voice
 
@@ -114,6 +118,30 @@ def test_a_traceback_shows_no_password(capsys: pytest.CaptureFixture[str]) -> No
     ]
     assert said[0] == "Traceback (most recent call last):"
     assert "pw" not in "".join(said)
+
+
+class FullDisk(io.StringIO):
+    """Standard output on a disk without space."""
+
+    def write(self, text: str) -> int:
+        """Take nothing."""
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("arguments", ["config show", "config show --json", "--help", "--version"])
+def test_output_on_a_full_disk_is_one_coded_line(
+    arguments: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was asked for is not there, and somebody is told why."""
+    monkeypatch.setattr(sys, "argv", ["voice", *arguments.split()])
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(sys, "stdout", FullDisk())
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == (
+        f"error {Code.DISK_FULL} what was printed: No space left on device. Make room, or write elsewhere; then give it again.\n"
+    )
 
 
 def test_no_arguments_show_the_help(tmp_path: Path) -> None:
