@@ -35,7 +35,7 @@ def voice(folder: Path, *arguments: str, **environment: str) -> Ended:
         mock.patch.dict(os.environ, given, clear=True),
         mock.patch.object(sys, "argv", ["voice", *arguments]),
         mock.patch.object(sys, "excepthook", sys.excepthook),
-        _logging_as_it_was(),
+        logging_as_it_was(),
         chdir(folder),
         redirect_stdout(stdout),
         redirect_stderr(stderr),
@@ -48,7 +48,7 @@ def voice(folder: Path, *arguments: str, **environment: str) -> Ended:
 
 
 @contextmanager
-def _logging_as_it_was() -> Iterator[None]:
+def logging_as_it_was() -> Iterator[None]:
     """A command sets up logging for its whole process."""
     root, configured = logging.getLogger(), structlog.get_config()
     handlers, level = root.handlers[:], root.level

@@ -10,7 +10,7 @@ import pytest
 
 from neurons.cli.main import main, print_traceback
 from scoring.errors import Code, VoiceError
-from tests.builders.command_line import voice
+from tests.builders.command_line import logging_as_it_was, voice
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_output_on_a_full_disk_is_one_coded_line(
     monkeypatch.setattr(sys, "argv", ["voice", *arguments.split()])
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     monkeypatch.setattr(sys, "stdout", FullDisk())
-    with pytest.raises(SystemExit) as ended:
+    with logging_as_it_was(), pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 1
     assert capsys.readouterr().err == (
