@@ -91,9 +91,9 @@ async def _judged(pool: Pool, jobs: int, most: float) -> int:
 
 async def open_rows(pool: Pool, number: int, jobs: int) -> None:
     """Open a round that asks for so many new submissions."""
-    keys = [hashlib.sha256(f"{number}/{job}".encode()).hexdigest() for job in range(jobs)]
-    parts = [keys[first : first + _ADDED] for first in range(0, jobs, _ADDED)]
-    ids = [each for part in parts for each in await Submissions(pool).add([_commitment(key) for key in part])]
+    made = [a_commitment(f"{number}/{job}") for job in range(jobs)]
+    parts = [made[first : first + _ADDED] for first in range(0, jobs, _ADDED)]
+    ids = [each for part in parts for each in await Submissions(pool).add(part)]
     competition = load(COMPETITION).at(RoundNumber(number))
     round_ = NewRound(
         round=RoundNumber(number),
@@ -108,13 +108,15 @@ async def open_rows(pool: Pool, number: int, jobs: int) -> None:
     await Rounds(pool).open(round_, entries)
 
 
-def _commitment(key: str) -> NewSubmission:
+def a_commitment(name: str) -> NewSubmission:
+    """A submission of a hotkey of its own."""
+    key = hashlib.sha256(name.encode()).hexdigest()
     return NewSubmission(
-        hotkey=Hotkey(f"jobs-{key[:20]}"),
+        hotkey=Hotkey(f"bench-{key[:20]}"),
         public_key=PublicKey(key),
         commit_block=Block(1),
         tiebreak=key,
-        commitment="v1",
+        commitment="v2",
         repo="lab/voice",
         revision=key[:40],
         tag=Tag(key[:32]),

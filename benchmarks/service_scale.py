@@ -4,7 +4,6 @@ Real processes, the real way (row, wake-up, RQ, claim, lease, verdict); only the
 """
 
 import asyncio
-import hashlib
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -16,16 +15,17 @@ import psutil
 from redis import Redis
 
 from benchmarks.service_bed import Bed, ServiceRow, cpu_seconds, in_ms, postgres_seconds
+from benchmarks.service_jobs import a_commitment
 from neurons.localnet.network import COMPETITION
 from neurons.validator import certification
 from scoring.competition import load
-from scoring.types import Block, BlockHash, Hotkey, PublicKey, RoundNumber, SubmissionId, Tag
+from scoring.types import Block, BlockHash, RoundNumber, SubmissionId
 from tests.builders.processes import ROOT, Workers
 from voice_api.db import processes as presence
 from voice_api.db.database import Pool, open_pool
 from voice_api.db.rounds import NewRound, RoundEntry, Rounds
 from voice_api.db.states import QueueName
-from voice_api.db.submissions import NewSubmission, Submissions
+from voice_api.db.submissions import Submissions
 from voice_api.keys import ServiceKey
 
 COUNTS = (1, 2, 4, 8)
@@ -101,7 +101,7 @@ async def scale(bed: Bed, seconds: float) -> list[ScalePoint]:
     fleet = Workers(bed.processes, environments, "benchmarks.service_fleet")
     try:
         async with open_pool(bed.database("scale"), application="bench") as pool:
-            ids = await Submissions(pool).add([a_commitment(number) for number in range(ROWS)])
+            ids = await Submissions(pool).add([a_commitment(f"scale/{number}") for number in range(ROWS)])
             scale_bed = ScaleBed(bed=bed, pool=pool, fleet=fleet, submissions=ids)
             return [await _point(scale_bed, workers, seconds) for workers in COUNTS]
     finally:
@@ -194,21 +194,6 @@ def _cpu(bed: ScaleBed) -> dict[str, float]:
         "postgres": postgres_seconds(bed.bed),
         "redis": cpu_seconds(valkey),
     }
-
-
-def a_commitment(number: int) -> NewSubmission:
-    """A submission of a hotkey of its own."""
-    key = hashlib.sha256(f"scale/{number}".encode()).hexdigest()
-    return NewSubmission(
-        hotkey=Hotkey(f"scale-{number}"),
-        public_key=PublicKey(key),
-        commit_block=Block(1),
-        tiebreak=key,
-        commitment="v2",
-        repo="lab/voice",
-        revision=key[:40],
-        tag=Tag(key[:32]),
-    )
 
 
 def a_worker(bed: Bed, name: str) -> Mapping[str, str]:

@@ -30,8 +30,9 @@ from tests.judged_alike import judged_alike
 from voice_api.db.database import Connection, Pool
 from voice_api.db.evaluations import Claim, Verdict
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.states import QueueName, VerdictState
+from voice_api.db.states import QueueName
 from voice_api.keys import CertifiedKey, ServiceKey
+from workers.evaluation.receipt_signer import verdict_of
 
 _LEASE = timedelta(minutes=5)
 KINDS = ("opens a round", "waits for verdicts", "closes a round", "folds a round", "waits for blocks")
@@ -162,19 +163,7 @@ class ValidatorBench:
         finding = Finding(content_hash=bound, tensors_hash=TensorsHash(bound[::-1]), code=None, reason=None, report=report)
         placed = Placement.of(FAMILIES[family], track, claim.block_hash)
         document = receipt.build(claim, placed, finding, Circumstances("x86_64 Linux", datetime.now(UTC), {}))
-        signed = receipt.sign(document, self.worker)
-        return Verdict(
-            state=VerdictState.SCORED,
-            receipt=signed.receipt,
-            receipt_hash=receipt.digest(document),
-            signature=signed.signature,
-            certificate=signed.certificate.to_json(),
-            content_hash=bound,
-            tensors_hash=finding.tensors_hash,
-            report=report,
-            family=family,
-            track=track.name,
-        )
+        return verdict_of(receipt.sign(document, self.worker), placed, finding)
 
 
 class CountingTransport(httpx.AsyncBaseTransport):

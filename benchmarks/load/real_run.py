@@ -14,7 +14,8 @@ from benchmarks.load.plan import FleetPlan, LoadPlan, Timing
 from benchmarks.load.rows import Row
 from benchmarks.load.simulation import PlayedRows, p95, play_rows
 from benchmarks.service_bed import Bed
-from benchmarks.service_scale import ScaleBed, a_commitment, a_worker, alive
+from benchmarks.service_jobs import a_commitment
+from benchmarks.service_scale import ScaleBed, a_worker, alive
 from scoring.types import RoundNumber
 from tests.builders.processes import Workers
 from voice_api.db.database import open_pool
@@ -80,7 +81,7 @@ async def really(bed: Bed) -> tuple[float, list[float], float]:
     fleet = Workers(bed.processes, environments, "benchmarks.service_fleet")
     try:
         async with open_pool(bed.database("scale"), application="bench") as pool:
-            ids = await Submissions(pool).add([a_commitment(number) for number in range(len(SECONDS))])
+            ids = await Submissions(pool).add([a_commitment(f"load/{number}") for number in range(len(SECONDS))])
             scale = ScaleBed(bed=bed, pool=pool, fleet=fleet, submissions=ids)
             for name in names:
                 fleet.start(name)

@@ -60,6 +60,7 @@ from voice_api.runtime.redis_state import EPOCH
 from voice_api.settings import ApiSettings, MetricsSettings
 from voice_api.web.app import create_app
 from voice_api.web.server import api_server
+from workers.evaluation.receipt_signer import verdict_of
 
 JudgedAlike = Callable[..., EvaluationReport]
 SCHEDULE = load()
@@ -379,19 +380,7 @@ class ValidatorBed:
         )
         judged = replace(claim, competition_hash=rules.hash)  # rounds of tests may name any
         document = receipt.build(judged, place, finding, Circumstances("x86_64 Linux", datetime.now(UTC), {}))
-        signed = receipt.sign(document, signer or self.worker)
-        return Verdict(
-            state=VerdictState.SCORED,
-            receipt=signed.receipt,
-            receipt_hash=receipt.digest(document),
-            signature=signed.signature,
-            certificate=signed.certificate.to_json(),
-            content_hash=finding.content_hash,
-            tensors_hash=finding.tensors_hash,
-            report=report,
-            family=place.family,
-            track=place.track,
-        )
+        return verdict_of(receipt.sign(document, signer or self.worker), place, finding)
 
     async def head(self) -> tuple[RoundNumber, Entrant | None]:
         """The ledger's last round, and the king of the track "small"."""

@@ -28,8 +28,9 @@ from voice_api.db.audits import Audits
 from voice_api.db.evaluations import Claim, Verdict
 from voice_api.db.ledger import LedgerEntry
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.states import EvaluationState, QueueName, VerdictState
+from voice_api.db.states import EvaluationState, QueueName
 from voice_api.db.submissions import NewSubmission
+from workers.evaluation.receipt_signer import verdict_of
 
 if TYPE_CHECKING:
     from tests.integration.conftest import ValidatorBed
@@ -78,16 +79,7 @@ def unread(bed: "ValidatorBed", claim: Claim) -> Verdict:
     finding = Finding(content_hash=None, tensors_hash=None, code=Code.REPO_NOT_PUBLIC, reason="nothing is there", report=None)
     asked = replace(claim, competition_hash=bed.schedule.at(claim.round).hash)
     document = receipt.build(asked, None, finding, Circumstances("x86_64 Linux", datetime.now(UTC), {}))
-    signed = receipt.sign(document, bed.worker)
-    return Verdict(
-        state=VerdictState.REJECTED,
-        code=finding.code,
-        reason=finding.reason,
-        receipt=signed.receipt,
-        receipt_hash=receipt.digest(document),
-        signature=signed.signature,
-        certificate=signed.certificate.to_json(),
-    )
+    return verdict_of(receipt.sign(document, bed.worker), None, finding)
 
 
 async def test_each_track_has_a_king_and_its_share_of_one_vector(both: "ValidatorBed") -> None:

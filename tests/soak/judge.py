@@ -17,10 +17,11 @@ from tests.soak import field
 from voice_api.db.database import open_pool
 from voice_api.db.evaluations import Claim, Verdict
 from voice_api.db.queue import EvaluationQueue
-from voice_api.db.states import QueueName, VerdictState
+from voice_api.db.states import QueueName
 from voice_api.errors import LeaseLost
 from voice_api.keys import CertifiedKey, ServiceKey, certified
 from voice_api.settings import ProcessSettings
+from workers.evaluation.receipt_signer import verdict_of
 
 _LEASE = timedelta(seconds=30)
 _PAUSE_SECONDS = 0.05
@@ -43,25 +44,10 @@ def judged(claim: Claim, schedule: Schedule, signer: CertifiedKey) -> Verdict:
     asked = track.groups(claim.block_hash)
     report = judged_alike(track, asked, field.scores(claim.repo, claim.round, asked))
     content = field.content(claim.repo)
-    document = receipt.build(
-        claim,
-        Placement.of(FAMILIES[family], track, claim.block_hash),
-        Finding(content_hash=content, tensors_hash=TensorsHash(content[::-1]), code=None, reason=None, report=report),
-        Circumstances("x86_64 Linux", datetime.now(UTC), {}),
-    )
-    signed = receipt.sign(document, signer)
-    return Verdict(
-        state=VerdictState.SCORED,
-        receipt=signed.receipt,
-        receipt_hash=receipt.digest(document),
-        signature=signed.signature,
-        certificate=signed.certificate.to_json(),
-        content_hash=content,
-        tensors_hash=TensorsHash(content[::-1]),
-        report=report,
-        family=family,
-        track=track.name,
-    )
+    placed = Placement.of(FAMILIES[family], track, claim.block_hash)
+    finding = Finding(content_hash=content, tensors_hash=TensorsHash(content[::-1]), code=None, reason=None, report=report)
+    document = receipt.build(claim, placed, finding, Circumstances("x86_64 Linux", datetime.now(UTC), {}))
+    return verdict_of(receipt.sign(document, signer), placed, finding)
 
 
 async def work(settings: JudgeSettings) -> None:

@@ -9,7 +9,7 @@ from scoring.competition import Competition
 from scoring.errors import Code, InfrastructureFault
 from scoring.receipts import receipt
 from scoring.receipts.certificate import CertificateInvalid, check_time
-from scoring.receipts.receipt import Circumstances, Finding, Placement, Signer, Subject
+from scoring.receipts.receipt import Circumstances, Finding, Placement, Signed, Signer, Subject
 from scoring.receipts.store import AudioStore
 from scoring.types import SubmissionId
 from voice_api.db.evaluations import Verdict
@@ -47,26 +47,11 @@ class ReceiptSigner:
 
         Raises InfrastructureFault: CERTIFICATE_EXPIRED when the signature would not count, STORE_UNAVAILABLE.
         """
-        rejection = VerdictState.REJECTED if copy_of is None else VerdictState.COPY
         here = Circumstances(describe_hardware(), datetime.now(UTC), timings or {})
         self._check_certificate(here.judged_at)
         signed = receipt.sign(receipt.build(subject, placement, finding, here), self.signer)
         self.store.keep_evidence(signed, competition)
-        return Verdict(
-            state=VerdictState.SCORED if finding.code is None else rejection,
-            receipt=signed.receipt,
-            receipt_hash=receipt.digest(signed.receipt),
-            signature=signed.signature,
-            certificate=signed.certificate.to_json(),
-            code=finding.code,
-            reason=finding.reason,
-            content_hash=finding.content_hash,
-            tensors_hash=finding.tensors_hash,
-            copy_of=copy_of,
-            report=finding.report,
-            family=None if placement is None else placement.family,
-            track=None if placement is None else placement.track,
-        )
+        return verdict_of(signed, placement, finding, copy_of)
 
     def _check_certificate(self, now: datetime) -> None:
         try:
@@ -74,3 +59,23 @@ class ReceiptSigner:
             check_time(self.signer.certificate, now + _TIME_TO_WRITE)
         except CertificateInvalid as exc:
             raise InfrastructureFault(Code.CERTIFICATE_EXPIRED, str(exc)) from exc
+
+
+def verdict_of(signed: Signed, placement: Placement | None, finding: Finding, copy_of: SubmissionId | None = None) -> Verdict:
+    """The verdict that a signed receipt is the evidence of."""
+    rejection = VerdictState.REJECTED if copy_of is None else VerdictState.COPY
+    return Verdict(
+        state=VerdictState.SCORED if finding.code is None else rejection,
+        receipt=signed.receipt,
+        receipt_hash=receipt.digest(signed.receipt),
+        signature=signed.signature,
+        certificate=signed.certificate.to_json(),
+        code=finding.code,
+        reason=finding.reason,
+        content_hash=finding.content_hash,
+        tensors_hash=finding.tensors_hash,
+        copy_of=copy_of,
+        report=finding.report,
+        family=None if placement is None else placement.family,
+        track=None if placement is None else placement.track,
+    )
