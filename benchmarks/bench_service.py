@@ -14,9 +14,10 @@ import platform
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -236,22 +237,23 @@ def where() -> str:
 
 
 async def measure(bed: Bed, options: argparse.Namespace) -> list[ServiceRow]:
-    """Every section that was asked for."""
+    """Every section that was asked for; standard error hears of each, as all of them take minutes."""
+    seconds, told = options.seconds, Console(stderr=True, highlight=False)
+    sections: Mapping[str, Callable[[], Awaitable[list[ServiceRow]]]] = {
+        "reads": partial(reads, bed, seconds),
+        "pages": partial(pages, bed, seconds),
+        "writes": partial(writes, bed, seconds),
+        "jobs": partial(jobs, bed, seconds),
+        "scale": partial(many_workers, bed, seconds, options.out),
+        "pooler": partial(pooler, bed, seconds),
+        "large": partial(large, bed, seconds, options.submissions, options.samples),
+    }
     rows: list[ServiceRow] = []
-    if "reads" in options.only:
-        rows += await reads(bed, options.seconds)
-    if "pages" in options.only:
-        rows += await pages(bed, options.seconds)
-    if "writes" in options.only:
-        rows += await writes(bed, options.seconds)
-    if "jobs" in options.only:
-        rows += await jobs(bed, options.seconds)
-    if "scale" in options.only:
-        rows += await many_workers(bed, options.seconds, options.out)
-    if "pooler" in options.only:
-        rows += await pooler(bed, options.seconds)
-    if "large" in options.only:
-        rows += await large(bed, options.seconds, options.submissions, options.samples)
+    for name in filter(options.only.__contains__, SECTIONS):
+        began = time.monotonic()
+        told.print(f"{name} …")
+        rows += await sections[name]()
+        told.print(f"{name}: {time.monotonic() - began:.0f} s")
     return rows
 
 
